@@ -1,0 +1,141 @@
+# Sentinel.  `make help` lists the targets.
+#
+#   SAN=1          AddressSanitizer and UndefinedBehaviorSanitizer
+#   FUZZ_TIME=60   seconds for each fuzzer
+#   NGINX_SRC=DIR  another nginx source tree than that of nginx-dev
+
+SHELL     = /bin/sh
+.SUFFIXES:
+.SECONDARY:
+.DEFAULT_GOAL = help
+
+SAN      ?=
+CC       ?= cc
+CLANG    ?= clang
+FUZZ_TIME ?= 60
+PROVE_JOBS ?= 2
+DESTDIR  ?=
+MODULES  ?= /usr/lib/nginx/modules
+BINDIR   ?= /usr/bin
+
+B        := $(if $(filter 1,$(SAN)),build/san,build)
+SO       := $(B)/ngx_http_mcp_module.so
+CORPORA  := $(or $(MCP_CORPORA),../shared/corpora)
+
+WARN     := -Wall -Wextra -Werror -Wshadow -Wpointer-arith \
+            -Wno-unused-parameter
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+            -fno-omit-frame-pointer
+OPT      := $(if $(filter 1,$(SAN)),-O1 $(SANFLAGS),-O2)
+CORE_CFLAGS := -std=gnu11 -g -fPIC $(OPT) $(WARN) -Isrc/core
+LIBS     := -ljansson -lcrypto
+
+core     := $(wildcard src/core/*.c)
+bridge   := $(wildcard src/bridge/*.c)
+units    := $(wildcard t/unit/test_*.c)
+fuzzers  := $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+
+# Nobody may build the same folder twice at once, nor run on half a file.
+lock     := flock $(B)/.lock
+
+export SAN CC
+
+.PHONY: help setup build module unit test run lint bench fuzz install clean
+.PHONY: $(addprefix run-unit-,$(units)) FORCE
+
+help:           ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+setup:          ## install what build, run and test need
+	@scripts/setup test
+
+build: module $(if $(bridge),$(B)/mcp-bridge)   ## build the module
+
+run:            ## try it: nginx with two real MCP servers on port 8080
+	@scripts/quickstart
+
+module:
+	@mkdir -p $(B)
+	@scripts/setup build
+	@$(if $(filter 1,$(SAN)),$(lock) scripts/nginx-san)
+	@$(lock) scripts/configure $(B)
+	+@$(lock) $(MAKE) -s -C $(B)/nginx -f objs/Makefile modules
+	@cmp -s $(B)/nginx/objs/$(notdir $(SO)) $(SO) || \
+	    { cp $(B)/nginx/objs/$(notdir $(SO)) $(SO).new && \
+	      mv $(SO).new $(SO) && echo "built $(SO)"; }
+
+$(B)/core $(B)/bridge $(B)/unit build/fuzz/core:
+	@mkdir -p $@
+
+# src/core, for everything but the module
+
+core_o   := $(patsubst src/core/%.c,$(B)/core/%.o,$(core))
+
+$(B)/core/%.o: src/core/%.c Makefile | $(B)/core
+	@$(CC) $(CORE_CFLAGS) -MMD -MP -c -o $@ $<
+
+# mcp-bridge
+
+bridge_o := $(patsubst src/bridge/%.c,$(B)/bridge/%.o,$(bridge))
+
+$(B)/bridge/%.o: src/bridge/%.c Makefile | $(B)/bridge
+	@$(CC) $(CORE_CFLAGS) -Isrc/bridge -MMD -MP -c -o $@ $<
+
+$(B)/mcp-bridge: $(bridge_o) $(core_o)
+	@$(CC) $(OPT) -o $@.new $^ $(LIBS) -levent && mv $@.new $@
+	@echo "built $@"
+
+# unit tests: each with all of src/core, run from here
+
+units_x  := $(patsubst t/unit/%.c,$(B)/unit/%,$(units))
+
+$(B)/unit/%.o: t/unit/%.c Makefile | $(B)/unit
+	@$(CC) $(CORE_CFLAGS) -It/unit -MMD -MP -c -o $@ $<
+
+$(B)/unit/%: $(B)/unit/%.o $(core_o)
+	@$(CC) $(OPT) -o $@ $^ -lcmocka $(LIBS)
+
+.PRECIOUS: $(B)/unit/%.o
+
+unit: $(units_x) ## unit tests of src/core
+	@scripts/run-units $(units_x)
+
+test:           ## install what tests need, build, run all tests
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build unit
+	prove -j$(PROVE_JOBS) -It/lib t/*.t
+
+lint:           ## style, static analysis, syntax of scripts, documentation
+	@scripts/lint
+
+bench:          ## measure against bare proxy_pass
+	@$(MAKE) --no-print-directory build
+	@scripts/bench
+
+# fuzzers: clang's libFuzzer, one after the other
+
+FUZZ_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined \
+            -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Isrc/core
+fuzz_o   := $(patsubst src/core/%.c,build/fuzz/core/%.o,$(core))
+
+build/fuzz/core/%.o: src/core/%.c Makefile | build/fuzz/core
+	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+build/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(fuzz_o) Makefile
+	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -It/fuzz -o $@ $< $(fuzz_o) \
+	    $(LIBS)
+
+fuzz: $(addprefix build/fuzz/fuzz_,$(fuzzers)) ## run every fuzzer
+	@FUZZ_TIME=$(FUZZ_TIME) MCP_CORPORA=$(CORPORA) \
+	    scripts/run-fuzzers $(fuzzers)
+
+install: build  ## install below DESTDIR
+	install -d $(DESTDIR)$(MODULES) $(DESTDIR)$(BINDIR)
+	install -m 644 $(SO) $(DESTDIR)$(MODULES)/
+	test ! -f $(B)/mcp-bridge || install $(B)/mcp-bridge $(DESTDIR)$(BINDIR)/
+
+clean:          ## remove everything that was built
+	rm -rf build
+
+-include $(wildcard $(B)/core/*.d $(B)/bridge/*.d $(B)/unit/*.d \
+    build/fuzz/core/*.d)

@@ -1,0 +1,607 @@
+
+/*
+ * What the files of the gateway share: configuration, shared memory, and a
+ * client's call on its way.  Each part below names the file that owns it.
+ */
+
+
+#ifndef _NGX_HTTP_MCP_H_INCLUDED_
+#define _NGX_HTTP_MCP_H_INCLUDED_
+
+
+#include "ngx_http_mcp_compat.h"
+
+#include "catalog.h"
+#include "core.h"
+#include "forward.h"
+#include "message.h"
+#include "relay.h"
+#include "reply.h"
+#include "seal.h"
+#include "session.h"
+#include "sse.h"
+
+
+typedef struct ngx_http_mcp_call_s  ngx_http_mcp_call_t;
+typedef struct ngx_http_mcp_exchange_s  ngx_http_mcp_exchange_t;
+typedef struct ngx_http_mcp_fetch_s  ngx_http_mcp_fetch_t;
+typedef struct ngx_http_mcp_backend_s  ngx_http_mcp_backend_t;
+typedef struct ngx_http_mcp_snapshot_s  ngx_http_mcp_snapshot_t;
+
+
+extern ngx_module_t  ngx_http_mcp_module;
+
+
+/* src/core has its own string; the two differ in nothing but their name */
+
+static ngx_inline ngx_str_t
+ngx_http_mcp_str(const mcp_str_t *s)
+{
+    ngx_str_t  str;
+
+    str.len = s->len;
+    str.data = s->data;
+
+    return str;
+}
+
+
+static ngx_inline mcp_str_t
+ngx_http_mcp_core_str(const ngx_str_t *s)
+{
+    mcp_str_t  str;
+
+    str.len = s->len;
+    str.data = s->data;
+
+    return str;
+}
+
+
+/* --- shared memory: ngx_http_mcp_zone.c ----------------------------------- */
+
+
+#define NGX_HTTP_MCP_SESSION_ID_MAX  512
+#define NGX_HTTP_MCP_VERSION_MAX     16
+
+
+/*
+ * What all processes know of one backend.  It is found again after a reload
+ * by its name and URL.
+ */
+
+typedef struct {
+    ngx_queue_t                  queue;
+    ngx_atomic_t                 era;        /* mcp_era_e */
+    ngx_atomic_t                 session;    /* changes with the fields below */
+    ngx_atomic_t                 refresh;    /* a process asks for discovery */
+
+    /* of the gateway's own session with a legacy backend; under the mutex */
+    ngx_uint_t                   version_len;
+    u_char                       version[NGX_HTTP_MCP_VERSION_MAX];
+    ngx_uint_t                   session_len;
+    u_char                       session_id[NGX_HTTP_MCP_SESSION_ID_MAX];
+
+    ngx_uint_t                   identity_len;
+    u_char                       identity[1];
+} ngx_http_mcp_peer_t;
+
+
+typedef struct {
+    ngx_uint_t                   magic;
+    ngx_atomic_t                 next_id;    /* of requests to backends */
+    ngx_atomic_t                 ended;      /* nodes in the tree below */
+    ngx_rbtree_t                 rbtree;     /* sessions that were deleted */
+    ngx_rbtree_node_t            sentinel;
+    ngx_queue_t                  queue;      /* ... by age */
+    ngx_queue_t                  peers;
+    u_char                       key[MCP_SEAL_KEY];
+} ngx_http_mcp_shctx_t;
+
+
+/* The catalog's zone: two slots, of which one is current. */
+
+typedef struct {
+    ngx_uint_t                   magic;
+    ngx_atomic_t                 generation; /* 0: nothing there yet */
+    ngx_uint_t                   active;
+    size_t                       len[2];
+    u_char                      *slot[2];
+} ngx_http_mcp_catalog_sh_t;
+
+
+typedef struct {
+    ngx_shm_zone_t              *zone;
+    ngx_http_mcp_shctx_t        *sh;
+    ngx_slab_pool_t             *shpool;
+
+    ngx_shm_zone_t              *catalog_zone;
+    ngx_http_mcp_catalog_sh_t   *catalog;
+    ngx_slab_pool_t             *catalog_shpool;
+
+    ngx_str_t                    zone_name;
+    size_t                       zone_size;
+    size_t                       catalog_size;
+
+    ngx_array_t                  backends;   /* ngx_http_mcp_backend_t * */
+    ngx_array_t                  passes;     /* ngx_http_mcp_loc_conf_t * */
+    ngx_http_conf_ctx_t         *ctx;        /* merged; for requests without a
+                                                client */
+} ngx_http_mcp_main_conf_t;
+
+
+char *ngx_http_mcp_zone_add(ngx_conf_t *cf, ngx_http_mcp_main_conf_t *mmcf);
+
+/* The gateway's session with a legacy backend, copied to the pool. */
+
+ngx_int_t ngx_http_mcp_peer_session(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_peer_t *peer, ngx_pool_t *pool, ngx_str_t *id,
+    ngx_str_t *version);
+ngx_int_t ngx_http_mcp_peer_set_session(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_peer_t *peer, ngx_str_t *id, ngx_str_t *version);
+
+/* Sessions that clients deleted, until they would have expired anyway. */
+
+#define NGX_HTTP_MCP_SESSION_TIMEOUT  86400      /* seconds */
+
+ngx_int_t ngx_http_mcp_session_end(ngx_http_mcp_main_conf_t *mmcf,
+    mcp_session_t *session);
+ngx_uint_t ngx_http_mcp_session_ended(ngx_http_mcp_main_conf_t *mmcf,
+    mcp_session_t *session);
+
+
+/* --- backends: ngx_http_mcp_backend.c ------------------------------------- */
+
+
+typedef struct {
+    ngx_str_t                    key;
+    ngx_http_complex_value_t     value;
+} ngx_http_mcp_header_t;
+
+
+typedef enum {
+    NGX_HTTP_MCP_PROTOCOL_AUTO = 0,
+    NGX_HTTP_MCP_PROTOCOL_MODERN,
+    NGX_HTTP_MCP_PROTOCOL_LEGACY
+} ngx_http_mcp_protocol_e;
+
+
+struct ngx_http_mcp_backend_s {
+    ngx_str_t                    name;
+    ngx_uint_t                   index;      /* in mmcf->backends */
+    ngx_http_upstream_conf_t     upstream;
+    ngx_str_t                    url;
+    ngx_str_t                    authority;  /* host[:port] as in the URL */
+    ngx_str_t                    host;       /* of the Host header */
+    ngx_str_t                    uri;
+    ngx_str_t                    server;     /* for a server directive */
+    ngx_str_t                    identity;   /* name and URL */
+    ngx_http_mcp_peer_t         *peer;
+
+    ngx_str_t                    prefix;
+    ngx_uint_t                   protocol;
+    ngx_uint_t                   session;
+    ngx_array_t                 *headers;    /* ngx_http_mcp_header_t */
+    ngx_str_t                    request_line;   /* "POST /mcp HTTP/1.1 ..."
+                                                with what never changes */
+    ngx_msec_t                   refresh;
+
+    ngx_flag_t                   ssl_verify;
+    ngx_uint_t                   ssl_verify_depth;
+    ngx_uint_t                   ssl_protocols;
+    ngx_str_t                    ssl_ciphers;
+    ngx_str_t                    ssl_trusted_certificate;
+    ngx_str_t                    ssl_crl;
+    ngx_str_t                    ssl_certificate;
+    ngx_str_t                    ssl_certificate_key;
+
+    u_char                      *file;       /* of the block, for messages */
+    ngx_uint_t                   line;
+
+    unsigned                     ssl:1;
+    unsigned                     prefix_set:1;
+    unsigned                     host_set:1; /* by set_header */
+};
+
+
+char *ngx_http_mcp_backend_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Completes all backends once the whole configuration was read. */
+
+char *ngx_http_mcp_backends_init(ngx_conf_t *cf,
+    ngx_http_mcp_main_conf_t *mmcf);
+
+
+/* --- locations: ngx_http_mcp_module.c ------------------------------------- */
+
+
+typedef struct {
+    ngx_array_t                 *pass_names; /* ngx_str_t: of mcp_pass */
+    ngx_http_mcp_backend_t     **backends;
+    ngx_str_t                   *prefixes;   /* one a backend */
+    ngx_uint_t                   nbackends;
+    ngx_uint_t                   index;      /* of the view: in mmcf->passes */
+    ngx_array_t                 *origins;    /* ngx_str_t */
+    ngx_uint_t                   max_depth;
+    ngx_uint_t                   page_size;
+
+    u_char                      *file;       /* of mcp_pass, for messages */
+    ngx_uint_t                   line;
+} ngx_http_mcp_loc_conf_t;
+
+
+/* --- origin: ngx_http_mcp_origin.c ---------------------------------------- */
+
+
+char *ngx_http_mcp_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Whether a request may come from where its Origin header (NULL: it has none)
+ * says, and was meant for this host: NGX_OK, or NGX_DECLINED with the reason.
+ */
+
+ngx_int_t ngx_http_mcp_origin_check(ngx_http_request_t *r, ngx_str_t *origin,
+    const char **reason);
+
+
+/* --- one request to one backend: ngx_http_mcp_exchange.c ------------------- */
+
+
+typedef enum {
+    NGX_HTTP_MCP_BODY_OTHER = 0,
+    NGX_HTTP_MCP_BODY_JSON,
+    NGX_HTTP_MCP_BODY_SSE
+} ngx_http_mcp_body_e;
+
+
+struct ngx_http_mcp_exchange_s {
+
+    /* set by the caller; zero where nothing is said */
+
+    ngx_http_mcp_backend_t      *backend;
+    ngx_http_request_t          *parent;
+    ngx_chain_t                 *body;       /* not empty; ends with last_buf */
+    off_t                        body_len;
+    ngx_str_t                    headers;    /* lines with CRLF each */
+    void                        *data;
+
+    /*
+     * header() when the response header is read; body() with decoded bytes of
+     * the response as they come; done() once, at the end, whatever happened:
+     * then no more calls are made, and status, rc, and complete are final.
+     * header() and body() return NGX_ERROR to end the exchange (then rc is
+     * that).
+     */
+
+    ngx_int_t                  (*header)(ngx_http_mcp_exchange_t *x);
+    ngx_int_t                  (*body_handler)(ngx_http_mcp_exchange_t *x,
+                                    u_char *p, size_t len);
+    void                       (*done)(ngx_http_mcp_exchange_t *x);
+
+    unsigned                     idempotent:1;   /* may be sent to a further
+                                                    server after a failure */
+    unsigned                     delete:1;       /* method DELETE, no body */
+
+    /* what came back */
+
+    ngx_uint_t                   status;     /* 0: no response header */
+    ngx_http_mcp_body_e          type;
+    ngx_str_t                    content_type;
+    ngx_str_t                    session_id; /* Mcp-Session-Id */
+    time_t                       retry_after;    /* seconds; -1: none */
+    ngx_int_t                    rc;         /* NGX_OK, or nginx's verdict: a
+                                                5xx of its own, NGX_ERROR */
+    unsigned                     complete:1; /* the response came to its end */
+    unsigned                     sent:1;     /* bytes of the request may have
+                                                been seen by the backend */
+
+    /* private */
+
+    ngx_http_request_t          *request;
+    ngx_http_status_t            parse;
+    ngx_http_chunked_t           chunked;
+    ngx_http_upstream_handler_pt read_handler;
+    unsigned                     paused:1;
+    unsigned                     started:1;
+    unsigned                     finished:1;
+};
+
+
+/* NGX_OK: done() will be called, never from within.  NGX_ERROR: it will not. */
+
+ngx_int_t ngx_http_mcp_exchange_start(ngx_http_mcp_exchange_t *x);
+
+/* Stop reading from the backend, and go on. */
+
+void ngx_http_mcp_exchange_pause(ngx_http_mcp_exchange_t *x);
+void ngx_http_mcp_exchange_resume(ngx_http_mcp_exchange_t *x);
+
+/* Closes the connection; done() is not called. */
+
+void ngx_http_mcp_exchange_abort(ngx_http_mcp_exchange_t *x);
+
+
+/* --- a JSON-RPC call without a client: ngx_http_mcp_fetch.c ---------------- */
+
+
+struct ngx_http_mcp_fetch_s {
+
+    /* set by the caller */
+
+    ngx_http_mcp_backend_t      *backend;
+    ngx_str_t                    body;       /* JSON text; empty: DELETE */
+    ngx_str_t                    headers;    /* lines with CRLF each */
+    size_t                       max;        /* bytes of an answer */
+    ngx_uint_t                   idempotent;
+    void                        *data;
+    void                       (*handler)(ngx_http_mcp_fetch_t *f);
+
+    /* what came back: the exchange's, and the JSON-RPC response */
+
+    ngx_pool_t                  *pool;       /* destroyed after handler() */
+    ngx_http_mcp_exchange_t      exchange;
+    mcp_str_t                    answer;     /* JSON text; empty: none */
+    const char                  *error;      /* NULL: there is an answer */
+
+    /* private */
+
+    mcp_arena_t                  arena;
+    mcp_buf_t                    collected;
+    mcp_sse_reader_t             sse;
+    ngx_connection_t            *connection;
+    ngx_http_request_t          *request;
+    ngx_event_t                  finish;
+    unsigned                     is_response:1;
+};
+
+
+/*
+ * Copies f, so that it may lie on the stack.  handler() is called once, from
+ * the event loop, in any case but when this returns NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_mcp_fetch(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_fetch_t *f, ngx_log_t *log);
+
+
+/* --- the worker's catalog: ngx_http_mcp_snapshot.c ------------------------- */
+
+
+struct ngx_http_mcp_snapshot_s {
+    ngx_pool_t                  *pool;
+    mcp_arena_t                  arena;
+    ngx_uint_t                   refs;
+    ngx_uint_t                   generation;
+    mcp_source_t                *source;     /* one a backend, by its index */
+    mcp_view_t                 **view;       /* one an mcp_pass; NULL: not
+                                                built yet */
+};
+
+
+/*
+ * The newest view of what this location offers; it stays until the pool of
+ * the request is destroyed.  NULL: no memory.
+ */
+
+mcp_view_t *ngx_http_mcp_view(ngx_http_request_t *r);
+
+
+/* Reads the shared catalog; sources by backend index.  For the manager too. */
+
+ngx_http_mcp_snapshot_t *ngx_http_mcp_snapshot_load(
+    ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
+void ngx_http_mcp_snapshot_release(ngx_http_mcp_snapshot_t *snap);
+
+/* Builds every view once, to log what had to be left out.  The manager does. */
+
+void ngx_http_mcp_views_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
+
+
+/* --- a client's call ------------------------------------------------------- */
+
+
+typedef enum {
+    NGX_HTTP_MCP_OUTCOME_NONE = 0,
+    NGX_HTTP_MCP_OK,
+    NGX_HTTP_MCP_TOOL_ERROR,
+    NGX_HTTP_MCP_RPC_ERROR,
+    NGX_HTTP_MCP_DENIED,
+    NGX_HTTP_MCP_DISABLED,
+    NGX_HTTP_MCP_LIMITED,
+    NGX_HTTP_MCP_INVALID,
+    NGX_HTTP_MCP_UNAVAILABLE,
+    NGX_HTTP_MCP_TIMEOUT,
+    NGX_HTTP_MCP_CANCELLED,
+    NGX_HTTP_MCP_UNRECORDED,
+    NGX_HTTP_MCP_UNKNOWN
+} ngx_http_mcp_outcome_e;
+
+
+/* Request headers that the gateway reads; data NULL: absent. */
+
+typedef struct {
+    ngx_str_t                    origin;
+    ngx_str_t                    accept;
+    ngx_str_t                    content_type;
+    ngx_str_t                    content_encoding;
+    ngx_str_t                    session;
+    ngx_str_t                    version;
+    ngx_str_t                    method;
+    ngx_str_t                    name;
+    ngx_str_t                    traceparent;
+    ngx_str_t                    tracestate;
+    ngx_str_t                    duplicate;  /* the name of one given twice */
+} ngx_http_mcp_headers_t;
+
+
+struct ngx_http_mcp_call_s {
+    ngx_http_request_t          *request;
+    mcp_arena_t                  arena;
+
+    u_char                       uuid[36];   /* $mcp_request_id */
+    ngx_http_mcp_headers_t       in;
+    mcp_message_t                message;
+    mcp_era_e                    era;
+    mcp_str_t                    version;    /* protocol version */
+    mcp_session_t                session;    /* legacy */
+    ngx_str_t                    session_id; /* to give with the answer */
+
+    mcp_view_t                  *view;
+    const mcp_item_t            *item;
+    ngx_http_mcp_backend_t      *backend;
+
+    ngx_http_mcp_outcome_e       outcome;
+    ngx_int_t                    error_code; /* JSON-RPC; 0: none */
+
+    /* waiting for a first catalog */
+    ngx_event_t                  wait;
+    ngx_msec_t                   wait_until;
+
+    /* the proxied call: ngx_http_mcp_proxy.c */
+    ngx_http_mcp_exchange_t     *exchange;
+    mcp_relay_conf_t             relay_conf;
+    mcp_relay_t                  relay;
+    mcp_sse_reader_t             sse;
+    const mcp_source_t          *source;
+    ngx_str_t                    upstream_session;
+    ngx_str_t                    upstream_version;
+    void                       **renew;      /* see ngx_http_mcp_proxy_renew()
+                                                */
+
+    /* what comes back: ngx_http_mcp_relay.c */
+    ngx_chain_t                 *stage;      /* of a message not judged yet */
+    ngx_chain_t                **last_stage;
+    ngx_buf_t                   *stage_tail;
+    size_t                       stage_len;
+    ngx_chain_t                 *out;        /* may go to the client */
+    ngx_chain_t                **last_out;
+    size_t                       out_len;
+    ngx_chain_t                 *busy;
+    ngx_chain_t                 *free;
+    size_t                       queued;     /* bytes in busy */
+    ngx_event_t                  linger;
+    ngx_uint_t                   out_status; /* HTTP status of the answer */
+    mcp_fault_t                  fault;
+
+    unsigned                     parsed:1;
+    unsigned                     has_session:1;
+    unsigned                     accept_json:1;
+    unsigned                     accept_sse:1;
+    unsigned                     in_event:1; /* SSE: an event is under way */
+    unsigned                     sse_out:1;  /* the client gets a stream */
+    unsigned                     started:1;  /* the header went to the client */
+    unsigned                     answered:1; /* the response is whole in out */
+    unsigned                     partial:1;  /* part of a message that is not
+                                                whole yet went to the client */
+    unsigned                     log_level:1;    /* modern: asked for logs */
+    unsigned                     retried:1;  /* with a new backend session */
+    unsigned                     renewing:1; /* the session is being renewed */
+    unsigned                     gone:1;     /* the client is */
+    unsigned                     done:1;     /* the exchange is */
+    unsigned                     failed:1;
+    unsigned                     finished:1;
+    unsigned                     relayed:1;  /* a relay was fed */
+};
+
+
+/* ngx_http_mcp_handler.c: the content handler, up to a parsed message */
+
+ngx_int_t ngx_http_mcp_handler(ngx_http_request_t *r);
+ngx_http_mcp_call_t *ngx_http_mcp_get_call(ngx_http_request_t *r);
+void ngx_http_mcp_arena_init(mcp_arena_t *arena, ngx_pool_t *pool);
+
+/* ngx_http_mcp_dispatch.c: what a message asks for */
+
+void ngx_http_mcp_dispatch(ngx_http_mcp_call_t *call);
+
+/* ngx_http_mcp_proxy.c: a call that goes to call->backend */
+
+void ngx_http_mcp_proxy(ngx_http_mcp_call_t *call);
+
+/* ngx_http_mcp_relay.c: what comes back, and how it goes to the client */
+
+ngx_int_t ngx_http_mcp_relay_init(ngx_http_mcp_call_t *call);
+ngx_int_t ngx_http_mcp_relay_header(ngx_http_mcp_exchange_t *x);
+ngx_int_t ngx_http_mcp_relay_body(ngx_http_mcp_exchange_t *x, u_char *p,
+    size_t len);
+ngx_uint_t ngx_http_mcp_relay_lost_session(ngx_http_mcp_call_t *call);
+void ngx_http_mcp_relay_done(ngx_http_mcp_call_t *call);
+void ngx_http_mcp_relay_fail(ngx_http_mcp_call_t *call, ngx_int_t code,
+    const char *text);
+void ngx_http_mcp_relay_write(ngx_http_request_t *r);
+
+/*
+ * ngx_http_mcp_send.c: a whole answer of the gateway's own, which finalizes
+ * the request.
+ */
+
+void ngx_http_mcp_send_json(ngx_http_mcp_call_t *call, ngx_uint_t status,
+    mcp_buf_t *b);
+void ngx_http_mcp_send_fault(ngx_http_mcp_call_t *call, mcp_fault_t *fault);
+void ngx_http_mcp_send_empty(ngx_http_mcp_call_t *call, ngx_uint_t status);
+ngx_int_t ngx_http_mcp_add_header(ngx_http_request_t *r, const char *key,
+    ngx_str_t *value);
+
+/* ngx_http_mcp_variables.c */
+
+ngx_int_t ngx_http_mcp_add_variables(ngx_conf_t *cf);
+
+/* ngx_http_mcp_uuid.c: RFC 9562, section 5.7; 36 bytes */
+
+void ngx_http_mcp_uuid7(u_char *p);
+
+/* --- sessions of the gateway's own: ngx_http_mcp_session.c ----------------- */
+
+
+/* What a legacy backend said of itself; good while the handler runs. */
+
+typedef struct {
+    mcp_str_t                    version;
+    mcp_str_t                    capabilities;
+    mcp_str_t                    instructions;
+} ngx_http_mcp_opened_t;
+
+
+/* opened NULL: it failed, error says why */
+
+typedef void (*ngx_http_mcp_session_pt)(void *data,
+    ngx_http_mcp_opened_t *opened, const char *error);
+
+
+/*
+ * Opens a new session with a legacy backend, stores it in the zone and calls
+ * handler(), with opened NULL if that failed.  Those who ask while one is
+ * being opened share it.  NGX_ERROR: handler() will not be called.
+ */
+
+ngx_int_t ngx_http_mcp_session_open(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_backend_t *backend, ngx_http_mcp_session_pt handler,
+    void *data);
+
+/* Header lines that a request in the backend's shared session carries. */
+
+ngx_int_t ngx_http_mcp_session_headers(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_backend_t *backend, ngx_pool_t *pool, ngx_str_t *headers);
+
+
+/* --- the manager process: ngx_http_mcp_discovery.c ------------------------- */
+
+
+ngx_int_t ngx_http_mcp_discovery_init_module(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_mcp_discovery_init_process(ngx_cycle_t *cycle);
+
+
+/* --- the shared catalog: ngx_http_mcp_publish.c ----------------------------- */
+
+
+/*
+ * Encodes the sources (n of them, named by identity) and makes them current,
+ * unless nothing has changed.  NGX_DECLINED: they do not fit.
+ */
+
+ngx_int_t ngx_http_mcp_publish(ngx_http_mcp_main_conf_t *mmcf,
+    mcp_source_t *source, ngx_uint_t n, ngx_log_t *log, size_t *len);
+
+
+#endif /* _NGX_HTTP_MCP_H_INCLUDED_ */

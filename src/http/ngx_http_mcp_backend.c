@@ -1,0 +1,971 @@
+
+/*
+ * mcp_backend{}: its directives, and what nginx needs to reach the server
+ * that they name.
+ */
+
+
+#include "ngx_http_mcp.h"
+
+
+static char *ngx_http_mcp_backend_directive(ngx_conf_t *cf,
+    ngx_command_t *dummy, void *conf);
+static char *ngx_http_mcp_backend_url(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_mcp_backend_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_mcp_backend_set_header(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_mcp_backend_upstream(ngx_conf_t *cf,
+    ngx_http_mcp_backend_t *be);
+static char *ngx_http_mcp_backend_defaults(ngx_conf_t *cf,
+    ngx_http_mcp_backend_t *be);
+static char *ngx_http_mcp_backend_ssl(ngx_conf_t *cf,
+    ngx_http_mcp_backend_t *be);
+
+
+static ngx_conf_enum_t  ngx_http_mcp_protocols[] = {
+    { ngx_string("auto"), NGX_HTTP_MCP_PROTOCOL_AUTO },
+    { ngx_string("modern"), NGX_HTTP_MCP_PROTOCOL_MODERN },
+    { ngx_string("legacy"), NGX_HTTP_MCP_PROTOCOL_LEGACY },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_mcp_sessions[] = {
+    { ngx_string("shared"), 0 },
+    { ngx_null_string, 0 }
+};
+
+
+#if (NGX_HTTP_SSL)
+
+static ngx_conf_bitmask_t  ngx_http_mcp_ssl_protocols[] = {
+    { ngx_string("TLSv1.2"), NGX_SSL_TLSv1_2 },
+    { ngx_string("TLSv1.3"), NGX_SSL_TLSv1_3 },
+    { ngx_null_string, 0 }
+};
+
+#endif
+
+
+/*
+ * The directives of the block are no module's: they are looked up here, so
+ * that they exist nowhere else.
+ */
+
+static ngx_command_t  ngx_http_mcp_backend_commands[] = {
+
+    { ngx_string("url"),
+      NGX_CONF_TAKE1,
+      ngx_http_mcp_backend_url,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("prefix"),
+      NGX_CONF_TAKE1,
+      ngx_http_mcp_backend_prefix,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("protocol"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, protocol),
+      &ngx_http_mcp_protocols },
+
+    { ngx_string("session"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, session),
+      &ngx_http_mcp_sessions },
+
+    { ngx_string("set_header"),
+      NGX_CONF_TAKE2,
+      ngx_http_mcp_backend_set_header,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("connect_timeout"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, upstream.connect_timeout),
+      NULL },
+
+    { ngx_string("send_timeout"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, upstream.send_timeout),
+      NULL },
+
+    { ngx_string("read_timeout"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, upstream.read_timeout),
+      NULL },
+
+    { ngx_string("buffer_size"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, upstream.buffer_size),
+      NULL },
+
+    { ngx_string("refresh"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, refresh),
+      NULL },
+
+#if (NGX_HTTP_SSL)
+
+    { ngx_string("ssl_verify"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, ssl_verify),
+      NULL },
+
+    { ngx_string("ssl_verify_depth"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, ssl_verify_depth),
+      NULL },
+
+    { ngx_string("ssl_trusted_certificate"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, ssl_trusted_certificate),
+      NULL },
+
+    { ngx_string("ssl_crl"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, ssl_crl),
+      NULL },
+
+    { ngx_string("ssl_name"),
+      NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, upstream.ssl_name),
+      NULL },
+
+    { ngx_string("ssl_server_name"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, upstream.ssl_server_name),
+      NULL },
+
+    { ngx_string("ssl_session_reuse"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, upstream.ssl_session_reuse),
+      NULL },
+
+    { ngx_string("ssl_protocols"),
+      NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, ssl_protocols),
+      &ngx_http_mcp_ssl_protocols },
+
+    { ngx_string("ssl_ciphers"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, ssl_ciphers),
+      NULL },
+
+    { ngx_string("ssl_certificate"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, ssl_certificate),
+      NULL },
+
+    { ngx_string("ssl_certificate_key"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_mcp_backend_t, ssl_certificate_key),
+      NULL },
+
+#endif
+
+    ngx_null_command
+};
+
+
+static ngx_http_mcp_backend_t *
+ngx_http_mcp_backend_create(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_http_mcp_backend_t  *be;
+
+    be = ngx_pcalloc(cf->pool, sizeof(ngx_http_mcp_backend_t));
+    if (be == NULL) {
+        return NULL;
+    }
+
+    be->name = *name;
+    be->file = cf->conf_file->file.name.data;
+    be->line = cf->conf_file->line;
+
+    be->protocol = NGX_CONF_UNSET_UINT;
+    be->session = NGX_CONF_UNSET_UINT;
+    be->refresh = NGX_CONF_UNSET_MSEC;
+    be->ssl_verify = NGX_CONF_UNSET;
+    be->ssl_verify_depth = NGX_CONF_UNSET_UINT;
+
+    be->upstream.connect_timeout = NGX_CONF_UNSET_MSEC;
+    be->upstream.send_timeout = NGX_CONF_UNSET_MSEC;
+    be->upstream.read_timeout = NGX_CONF_UNSET_MSEC;
+    be->upstream.buffer_size = NGX_CONF_UNSET_SIZE;
+
+#if (NGX_HTTP_SSL)
+    be->upstream.ssl_name = NGX_CONF_UNSET_PTR;
+    be->upstream.ssl_server_name = NGX_CONF_UNSET;
+    be->upstream.ssl_session_reuse = NGX_CONF_UNSET;
+#endif
+
+    return be;
+}
+
+
+char *
+ngx_http_mcp_backend_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mcp_main_conf_t *mmcf = conf;
+
+    char                     *rv;
+    size_t                    n;
+    u_char                    ch;
+    ngx_str_t                *value;
+    ngx_uint_t                i;
+    ngx_conf_t                save;
+    ngx_http_mcp_backend_t   *be, **bep;
+
+    value = cf->args->elts;
+
+    /* the name becomes part of tool names */
+
+    for (n = 0; n < value[1].len; n++) {
+        ch = value[1].data[n];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-' || ch == '.')
+        {
+            continue;
+        }
+
+        break;
+    }
+
+    if (n == 0 || n != value[1].len || n > 64
+        || ngx_strcmp(value[1].data, "all") == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid backend name \"%V\": use 1 to 64 of "
+                           "A-Z a-z 0-9 _ - . and not \"all\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    bep = mmcf->backends.elts;
+
+    for (i = 0; i < mmcf->backends.nelts; i++) {
+        if (bep[i]->name.len == value[1].len
+            && ngx_strncmp(bep[i]->name.data, value[1].data, value[1].len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate backend \"%V\", the first is in "
+                               "%s:%ui", &value[1], bep[i]->file,
+                               bep[i]->line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    be = ngx_http_mcp_backend_create(cf, &value[1]);
+    if (be == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    bep = ngx_array_push(&mmcf->backends);
+    if (bep == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *bep = be;
+    be->index = mmcf->backends.nelts - 1;
+
+    save = *cf;
+    cf->handler = ngx_http_mcp_backend_directive;
+    cf->handler_conf = (void *) be;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (be->url.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "backend \"%V\" has no \"url\"", &be->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_mcp_backend_defaults(cf, be);
+}
+
+
+static char *
+ngx_http_mcp_backend_directive(ngx_conf_t *cf, ngx_command_t *dummy,
+    void *conf)
+{
+    char           *rv;
+    ngx_str_t      *value;
+    ngx_uint_t      n;
+    ngx_command_t  *cmd;
+
+    value = cf->args->elts;
+    n = cf->args->nelts - 1;
+
+    for (cmd = ngx_http_mcp_backend_commands; cmd->name.len; cmd++) {
+
+        if (cmd->name.len != value[0].len
+            || ngx_strcmp(cmd->name.data, value[0].data) != 0)
+        {
+            continue;
+        }
+
+        if (((cmd->type & NGX_CONF_TAKE1) && n != 1)
+            || ((cmd->type & NGX_CONF_TAKE2) && n != 2)
+            || ((cmd->type & NGX_CONF_1MORE) && n < 1))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid number of arguments in \"%V\" "
+                               "directive", &value[0]);
+            return NGX_CONF_ERROR;
+        }
+
+        rv = cmd->set(cf, cmd, conf);
+
+        if (rv != NGX_CONF_OK && rv != NGX_CONF_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" directive %s", &value[0], rv);
+            return NGX_CONF_ERROR;
+        }
+
+        return rv;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown directive \"%V\" in \"mcp_backend\"",
+                       &value[0]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/*
+ * http(s)://host[:port]/path, http://unix:/path/of.sock:/path; the host may
+ * be the name of an upstream{}.
+ */
+
+static char *
+ngx_http_mcp_backend_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mcp_backend_t *be = conf;
+
+    u_char     *p, *end, *last;
+    size_t      add;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (be->url.len) {
+        return "is duplicate";
+    }
+
+    be->url = value[1];
+
+    if (ngx_strncasecmp(be->url.data, (u_char *) "http://", 7) == 0) {
+        add = 7;
+
+    } else if (ngx_strncasecmp(be->url.data, (u_char *) "https://", 8) == 0) {
+#if (NGX_HTTP_SSL)
+        add = 8;
+        be->ssl = 1;
+#else
+        return "needs nginx with SSL support for https";
+#endif
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid url \"%V\": it must begin with \"http://\" "
+                           "or \"https://\"", &be->url);
+        return NGX_CONF_ERROR;
+    }
+
+    p = be->url.data + add;
+    end = be->url.data + be->url.len;
+
+    for (last = p; last < end; last++) {
+        if (*last <= 0x20 || *last >= 0x7f || *last == '#' || *last == '@'
+            || *last == '$')
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid character in url \"%V\"", &be->url);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (end - p > 5 && ngx_strncmp(p, "unix:", 5) == 0) {
+
+        last = ngx_strlchr(p + 5, end, ':');
+        if (last == NULL) {
+            last = end;
+        }
+
+        be->server.data = p;
+        be->server.len = last - p;
+        ngx_str_set(&be->host, "localhost");
+        p = (last < end) ? last + 1 : end;
+
+        if (be->server.len == 5) {
+            return "has no path of a socket";
+        }
+
+    } else {
+
+        for (last = p; last < end && *last != '/' && *last != '?'; last++) {
+            /* void */
+        }
+
+        be->authority.data = p;
+        be->authority.len = last - p;
+        be->host = be->authority;
+        p = last;
+
+        if (be->authority.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "no host in url \"%V\"",
+                               &be->url);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    be->uri.data = p;
+    be->uri.len = end - p;
+
+    if (be->uri.len == 0) {
+        ngx_str_set(&be->uri, "/");
+    }
+
+    if (be->uri.data[0] != '/') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no path in url \"%V\": write it as "
+                           "\"http://host/path\"", &be->url);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_mcp_backend_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mcp_backend_t *be = conf;
+
+    size_t      i;
+    u_char      ch;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (be->prefix_set) {
+        return "is duplicate";
+    }
+
+    be->prefix_set = 1;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (i = 0; i < value[1].len; i++) {
+        ch = value[1].data[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-' || ch == '.')
+        {
+            continue;
+        }
+
+        return "may only have A-Z a-z 0-9 _ - . in it";
+    }
+
+    be->prefix = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_mcp_backend_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_mcp_backend_t *be = conf;
+
+    size_t                             i;
+    u_char                             ch;
+    ngx_str_t                         *value, *name;
+    ngx_http_mcp_header_t             *h;
+    ngx_http_compile_complex_value_t   ccv;
+
+    /* these frame the message or say what it is */
+
+    static ngx_str_t  own[] = {
+        ngx_string("Accept"),
+        ngx_string("Accept-Encoding"),
+        ngx_string("Connection"),
+        ngx_string("Content-Encoding"),
+        ngx_string("Content-Length"),
+        ngx_string("Content-Type"),
+        ngx_string("Expect"),
+        ngx_string("MCP-Protocol-Version"),
+        ngx_string("Mcp-Method"),
+        ngx_string("Mcp-Name"),
+        ngx_string("Mcp-Session-Id"),
+        ngx_string("TE"),
+        ngx_string("Trailer"),
+        ngx_string("Transfer-Encoding"),
+        ngx_string("Upgrade"),
+        ngx_string("X-Request-Id"),
+        ngx_null_string
+    };
+
+    value = cf->args->elts;
+
+    for (i = 0; i < value[1].len; i++) {
+        ch = value[1].data[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_')
+        {
+            continue;
+        }
+
+        return "has an invalid header name";
+    }
+
+    if (value[1].len == 0) {
+        return "has an empty header name";
+    }
+
+    for (name = own; name->len; name++) {
+        if (name->len == value[1].len
+            && ngx_strncasecmp(name->data, value[1].data, name->len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the header \"%V\" is the gateway's own and "
+                               "cannot be set", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (value[1].len == 4
+        && ngx_strncasecmp(value[1].data, (u_char *) "Host", 4) == 0)
+    {
+        be->host_set = 1;
+    }
+
+    if (be->headers == NULL) {
+        be->headers = ngx_array_create(cf->pool, 2,
+                                       sizeof(ngx_http_mcp_header_t));
+        if (be->headers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    h = ngx_array_push(be->headers);
+    if (h == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    h->key = value[1];
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[2];
+    ccv.complex_value = &h->value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
+{
+    u_char                    *p;
+    ngx_hash_init_t            hash;
+    ngx_http_upstream_conf_t  *u;
+
+    static ngx_str_t  none[] = { ngx_null_string };
+
+    ngx_conf_init_uint_value(be->protocol, NGX_HTTP_MCP_PROTOCOL_AUTO);
+    ngx_conf_init_uint_value(be->session, 0);
+    ngx_conf_init_msec_value(be->refresh, 5 * 60 * 1000);
+
+    if (be->refresh == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"refresh\" of backend \"%V\" must be more than 0",
+                           &be->name);
+        return NGX_CONF_ERROR;
+    }
+
+    u = &be->upstream;
+
+    ngx_conf_init_msec_value(u->connect_timeout, 5000);
+    ngx_conf_init_msec_value(u->send_timeout, 60000);
+    ngx_conf_init_msec_value(u->read_timeout, 60000);
+    ngx_conf_init_size_value(u->buffer_size, 16384);
+
+    /*
+     * A request goes to a next server only while nothing of it was sent, or
+     * if it is idempotent: nginx knows by its method.
+     */
+
+    u->next_upstream = NGX_CONF_BITMASK_SET
+                       |NGX_HTTP_UPSTREAM_FT_ERROR
+                       |NGX_HTTP_UPSTREAM_FT_TIMEOUT;
+    u->ignore_client_abort = 1;
+    u->buffering = 0;
+    u->request_buffering = 1;
+    u->pass_request_headers = 0;
+    u->pass_request_body = 0;
+    u->socket_keepalive = 1;
+    u->hide_headers = NGX_CONF_UNSET_PTR;
+    u->pass_headers = NGX_CONF_UNSET_PTR;
+    ngx_str_set(&u->module, "mcp");
+
+    ngx_memzero(&hash, sizeof(ngx_hash_init_t));
+    hash.max_size = 512;
+    hash.bucket_size = ngx_align(64, ngx_cacheline_size);
+    hash.name = "mcp_headers_hash";
+
+    if (ngx_http_upstream_hide_headers_hash(cf, u, u, none, &hash) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    be->identity.len = be->name.len + 1 + be->url.len;
+    be->identity.data = ngx_pnalloc(cf->pool, be->identity.len);
+    if (be->identity.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(be->identity.data, "%V %V", &be->name, &be->url);
+
+    be->request_line.data = ngx_pnalloc(cf->pool, be->uri.len + be->host.len
+                                                  + 256);
+    if (be->request_line.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = ngx_sprintf(be->request_line.data, "%V HTTP/1.1" CRLF, &be->uri);
+
+    if (!be->host_set) {
+        p = ngx_sprintf(p, "Host: %V" CRLF, &be->host);
+    }
+
+    p = ngx_sprintf(p, "User-Agent: " MCP_SERVER_NAME "/" MCP_SERVER_VERSION
+                       CRLF
+                       "Accept: application/json, text/event-stream" CRLF
+                       "Content-Type: application/json" CRLF);
+
+    be->request_line.len = p - be->request_line.data;
+
+    return be->ssl ? ngx_http_mcp_backend_ssl(cf, be) : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_mcp_backend_ssl(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
+{
+#if (NGX_HTTP_SSL)
+
+    ngx_ssl_t           *ssl;
+    ngx_pool_cleanup_t  *cln;
+
+    if (be->ssl_protocols == 0) {
+        be->ssl_protocols = NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3;
+    }
+
+    if (be->ssl_ciphers.len == 0) {
+        ngx_str_set(&be->ssl_ciphers, "DEFAULT");
+    }
+
+    ngx_conf_init_value(be->ssl_verify, 1);
+    ngx_conf_init_uint_value(be->ssl_verify_depth, 4);
+    ngx_conf_init_ptr_value(be->upstream.ssl_name, NULL);
+    ngx_conf_init_value(be->upstream.ssl_server_name, 1);
+    ngx_conf_init_value(be->upstream.ssl_session_reuse, 1);
+
+    be->upstream.ssl_verify = be->ssl_verify;
+
+    ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (ssl == NULL || cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    be->upstream.ssl = ssl;
+    ssl->log = cf->log;
+
+    if (ngx_ssl_create(ssl, be->ssl_protocols, NULL) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_ssl_cleanup_ctx;
+    cln->data = ssl;
+
+    if (ngx_ssl_ciphers(cf, ssl, &be->ssl_ciphers, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (be->ssl_certificate.len) {
+
+        if (be->ssl_certificate_key.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "no \"ssl_certificate_key\" is defined for "
+                               "\"ssl_certificate\" of backend \"%V\"",
+                               &be->name);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_ssl_certificate(cf, ssl, &be->ssl_certificate,
+                                &be->ssl_certificate_key, NULL)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (be->ssl_verify && be->ssl_trusted_certificate.len == 0) {
+
+        /* what the system trusts */
+
+        if (SSL_CTX_set_default_verify_paths(ssl->ctx) == 0) {
+            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                          "SSL_CTX_set_default_verify_paths() failed");
+            return NGX_CONF_ERROR;
+        }
+
+        SSL_CTX_set_verify(ssl->ctx, SSL_CTX_get_verify_mode(ssl->ctx), NULL);
+        SSL_CTX_set_verify_depth(ssl->ctx, be->ssl_verify_depth);
+
+    } else if (be->ssl_verify) {
+
+        if (ngx_ssl_trusted_certificate(cf, ssl, &be->ssl_trusted_certificate,
+                                        be->ssl_verify_depth)
+            != NGX_OK
+            || ngx_ssl_crl(cf, ssl, &be->ssl_crl) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (ngx_ssl_client_session_cache(cf, ssl, be->upstream.ssl_session_reuse)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+#endif
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * The upstream{} that the url names, or one made for it.  A made one is read
+ * by nginx's own parser, as if it stood in the configuration, so that it has
+ * all that an upstream{} of this nginx has: keepalive above all.
+ */
+
+static char *
+ngx_http_mcp_backend_upstream(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
+{
+    char                            *rv;
+    u_char                          *p;
+    size_t                           len;
+    ngx_buf_t                        b;
+    ngx_str_t                       *arg, name, server, port;
+    ngx_conf_t                       save;
+    ngx_uint_t                       i;
+    ngx_array_t                      args;
+    ngx_command_t                   *cmd;
+    ngx_conf_file_t                  file;
+    ngx_http_upstream_srv_conf_t   **uscfp;
+    ngx_http_upstream_main_conf_t   *umcf;
+    ngx_http_upstream_init_pt        init;
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+    uscfp = umcf->upstreams.elts;
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        if ((uscfp[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
+            && uscfp[i]->host.len == be->authority.len
+            && ngx_strncasecmp(uscfp[i]->host.data, be->authority.data,
+                               be->authority.len)
+               == 0)
+        {
+            be->upstream.upstream = uscfp[i];
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_str_null(&port);
+    server = be->server;
+
+    if (server.len == 0) {
+        server = be->authority;
+
+        p = server.data + server.len;
+        while (p > server.data && p[-1] >= '0' && p[-1] <= '9') {
+            p--;
+        }
+
+        if (p == server.data || p[-1] != ':') {
+            if (be->ssl) {
+                ngx_str_set(&port, ":443");
+            } else {
+                ngx_str_set(&port, ":80");
+            }
+        }
+    }
+
+    name.len = sizeof("mcp_backend_") - 1 + be->name.len;
+    name.data = ngx_pnalloc(cf->pool, name.len + 1);
+
+    len = sizeof("server  max_fails=0;keepalive 64;}") + server.len + port.len;
+    p = ngx_pnalloc(cf->pool, len);
+
+    if (name.data == NULL || p == NULL
+        || ngx_array_init(&args, cf->pool, 4, sizeof(ngx_str_t)) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(name.data, "mcp_backend_%V%Z", &be->name);
+
+    ngx_memzero(&b, sizeof(ngx_buf_t));
+    b.start = p;
+    b.pos = p;
+    b.last = ngx_sprintf(p, "server %V%V max_fails=0;keepalive 64;", &server,
+                         &port);
+    b.end = b.last;
+    b.temporary = 1;
+
+    ngx_memzero(&file, sizeof(ngx_conf_file_t));
+    file.file.fd = NGX_INVALID_FILE;
+    file.file.name.data = be->file;
+    file.file.name.len = ngx_strlen(be->file);
+    file.line = be->line;
+    file.buffer = &b;
+
+    save = *cf;
+
+    cf->conf_file = &file;
+    cf->args = &args;
+    cf->cmd_type = NGX_HTTP_MAIN_CONF;
+
+    arg = ngx_array_push_n(&args, 2);
+    ngx_str_set(&arg[0], "upstream");
+    arg[1] = name;
+
+    for (cmd = ngx_http_upstream_module.commands; cmd->name.len; cmd++) {
+        if (ngx_strcmp(cmd->name.data, "upstream") == 0) {
+            break;
+        }
+    }
+
+    rv = cmd->name.len ? cmd->set(cf, cmd, NULL) : NGX_CONF_ERROR;
+
+    *cf = save;
+
+    if (rv != NGX_CONF_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "the server of backend \"%V\" in %s:%ui cannot be used",
+                      &be->name, be->file, be->line);
+        return NGX_CONF_ERROR;
+    }
+
+    uscfp = umcf->upstreams.elts;
+    be->upstream.upstream = uscfp[umcf->upstreams.nelts - 1];
+
+#if (NGX_HTTP_SSL)
+
+    /* certificates are checked against the URL, not the upstream's name */
+
+    if (be->ssl && be->upstream.ssl_name == NULL) {
+        be->upstream.ssl_name = ngx_pcalloc(cf->pool,
+                                            sizeof(ngx_http_complex_value_t));
+        if (be->upstream.ssl_name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        be->upstream.ssl_name->value = be->authority;
+    }
+
+#endif
+
+    /* the upstream module's own turn to do this was before ours */
+
+    init = be->upstream.upstream->peer.init_upstream
+           ? be->upstream.upstream->peer.init_upstream
+           : ngx_http_upstream_init_round_robin;
+
+    return init(cf, be->upstream.upstream) == NGX_OK ? NGX_CONF_OK
+                                                     : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_mcp_backends_init(ngx_conf_t *cf, ngx_http_mcp_main_conf_t *mmcf)
+{
+    ngx_uint_t                i;
+    ngx_http_mcp_backend_t  **be;
+
+    be = mmcf->backends.elts;
+
+    for (i = 0; i < mmcf->backends.nelts; i++) {
+        if (ngx_http_mcp_backend_upstream(cf, be[i]) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,719 @@
+
+/* What a message asks for, and who answers it: the gateway or a backend. */
+
+
+#include "ngx_http_mcp.h"
+
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_MCP_WAIT       3000     /* for a first catalog, in all */
+#define NGX_HTTP_MCP_WAIT_STEP  20
+#define NGX_HTTP_MCP_CURSOR     12
+
+#define NGX_HTTP_NOT_ACCEPTABLE  406
+
+
+static ngx_int_t ngx_http_mcp_check(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+static ngx_int_t ngx_http_mcp_check_accept(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+static ngx_int_t ngx_http_mcp_check_session(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+static void ngx_http_mcp_method(ngx_http_mcp_call_t *call);
+static void ngx_http_mcp_initialize(ngx_http_mcp_call_t *call);
+static void ngx_http_mcp_list(ngx_http_mcp_call_t *call, mcp_list_e list);
+static void ngx_http_mcp_call_tool(ngx_http_mcp_call_t *call,
+    mcp_list_e list);
+static void ngx_http_mcp_read_resource(ngx_http_mcp_call_t *call);
+static void ngx_http_mcp_complete(ngx_http_mcp_call_t *call);
+static void ngx_http_mcp_to_source(ngx_http_mcp_call_t *call,
+    ngx_uint_t source);
+static void ngx_http_mcp_unknown_method(ngx_http_mcp_call_t *call);
+static void ngx_http_mcp_unknown_name(ngx_http_mcp_call_t *call,
+    const char *what);
+static ngx_int_t ngx_http_mcp_wait(ngx_http_mcp_call_t *call);
+static void ngx_http_mcp_wait_handler(ngx_event_t *ev);
+static void ngx_http_mcp_wait_cleanup(void *data);
+
+
+static void
+ngx_http_mcp_set_fault(mcp_fault_t *fault, int code, ngx_uint_t status,
+    const char *text)
+{
+    ngx_memzero(fault, sizeof(mcp_fault_t));
+
+    fault->code = code;
+    fault->status = status;
+    fault->message.data = (u_char *) text;
+    fault->message.len = ngx_strlen(text);
+}
+
+
+void
+ngx_http_mcp_dispatch(ngx_http_mcp_call_t *call)
+{
+    mcp_fault_t            fault;
+    mcp_message_headers_t  h;
+
+    h.version = ngx_http_mcp_core_str(&call->in.version);
+    h.method = ngx_http_mcp_core_str(&call->in.method);
+    h.name = ngx_http_mcp_core_str(&call->in.name);
+
+    call->era = mcp_message_era(&call->message, &h);
+
+    switch (ngx_http_mcp_check(call, &fault)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        ngx_http_mcp_send_fault(call, &fault);
+        return;
+
+    default:
+        ngx_http_finalize_request(call->request,
+                                  NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    if (call->message.kind != MCP_REQUEST) {
+
+        /*
+         * initialized and progress ask for nothing; responses answer requests
+         * that the gateway does not send yet
+         */
+
+        call->outcome = NGX_HTTP_MCP_OK;
+        ngx_http_mcp_send_empty(call, NGX_HTTP_ACCEPTED);
+        return;
+    }
+
+    ngx_http_mcp_method(call);
+}
+
+
+static ngx_int_t
+ngx_http_mcp_check(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
+{
+    ngx_int_t              rc;
+    mcp_message_headers_t  h;
+
+    h.version = ngx_http_mcp_core_str(&call->in.version);
+    h.method = ngx_http_mcp_core_str(&call->in.method);
+    h.name = ngx_http_mcp_core_str(&call->in.name);
+
+    if (call->era == MCP_ERA_MODERN) {
+
+        mcp_str_set(&call->version, MCP_VERSION_MODERN);
+
+        if (call->message.kind == MCP_RESPONSE) {
+            ngx_http_mcp_set_fault(fault, MCP_E_REQUEST, NGX_HTTP_BAD_REQUEST,
+                                   "this revision of MCP has no responses of "
+                                   "clients");
+            return NGX_DECLINED;
+        }
+
+        rc = mcp_message_check_modern(&call->message, &h, &call->arena, fault);
+
+    } else {
+
+        rc = ngx_http_mcp_check_session(call, fault);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rc = mcp_message_check_legacy(&call->message, &h, &call->arena, fault);
+    }
+
+    if (rc == MCP_ERROR) {
+        return NGX_DECLINED;
+    }
+
+    if (rc != MCP_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mcp_check_accept(call, fault);
+}
+
+
+/*
+ * Legacy clients must accept both types (MCP 2025-11-25, "Sending Messages");
+ * of a modern one it is enough that it accepts an answer at all.
+ */
+
+static ngx_int_t
+ngx_http_mcp_check_accept(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
+{
+    if (call->message.kind != MCP_REQUEST) {
+        return NGX_OK;
+    }
+
+    if (call->era == MCP_ERA_MODERN && call->in.accept.data == NULL) {
+        call->accept_json = 1;
+        call->accept_sse = 1;
+    }
+
+    if (call->accept_json && call->accept_sse) {
+        return NGX_OK;
+    }
+
+    if (call->era == MCP_ERA_MODERN
+        && (call->accept_json || call->accept_sse))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_mcp_set_fault(fault, 406, NGX_HTTP_NOT_ACCEPTABLE,
+                           "send Accept: application/json, text/event-stream");
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_check_session(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
+{
+    mcp_str_t                  id;
+    ngx_http_mcp_main_conf_t  *mmcf;
+
+    if (call->message.method == MCP_INITIALIZE
+        && call->message.kind == MCP_REQUEST)
+    {
+        return NGX_OK;
+    }
+
+    mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
+
+    if (call->in.session.data == NULL) {
+        ngx_http_mcp_set_fault(fault, MCP_E_REQUEST, NGX_HTTP_BAD_REQUEST,
+                               "there is no session: begin with initialize "
+                               "and send its Mcp-Session-Id, or speak "
+                               "revision " MCP_VERSION_MODERN);
+        return NGX_DECLINED;
+    }
+
+    id = ngx_http_mcp_core_str(&call->in.session);
+
+    switch (mcp_session_decode(&call->session, mmcf->sh->key, &id,
+                               &call->arena))
+    {
+    case MCP_OK:
+        break;
+
+    case MCP_NOMEM:
+        return NGX_ERROR;
+
+    default:
+        goto unknown;
+    }
+
+    if (ngx_http_mcp_session_ended(mmcf, &call->session)
+        || (time_t) call->session.created + NGX_HTTP_MCP_SESSION_TIMEOUT
+           < ngx_time())
+    {
+        goto unknown;
+    }
+
+    call->has_session = 1;
+    call->version = call->session.version;
+
+    return NGX_OK;
+
+unknown:
+
+    ngx_http_mcp_set_fault(fault, 404, NGX_HTTP_NOT_FOUND,
+                           "there is no such session; begin with initialize");
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_http_mcp_method(ngx_http_mcp_call_t *call)
+{
+    mcp_buf_t  b;
+
+    call->view = ngx_http_mcp_view(call->request);
+    if (call->view == NULL) {
+        ngx_http_finalize_request(call->request,
+                                  NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    switch (call->message.method) {
+
+    case MCP_TOOLS_CALL:
+        ngx_http_mcp_call_tool(call, MCP_TOOLS);
+        return;
+
+    case MCP_PROMPTS_GET:
+        ngx_http_mcp_call_tool(call, MCP_PROMPTS);
+        return;
+
+    case MCP_RESOURCES_READ:
+        ngx_http_mcp_read_resource(call);
+        return;
+
+    case MCP_COMPLETE:
+        ngx_http_mcp_complete(call);
+        return;
+
+    case MCP_TOOLS_LIST:
+        ngx_http_mcp_list(call, MCP_TOOLS);
+        return;
+
+    case MCP_PROMPTS_LIST:
+        ngx_http_mcp_list(call, MCP_PROMPTS);
+        return;
+
+    case MCP_RESOURCES_LIST:
+        ngx_http_mcp_list(call, MCP_RESOURCES);
+        return;
+
+    case MCP_TEMPLATES_LIST:
+        ngx_http_mcp_list(call, MCP_TEMPLATES);
+        return;
+
+    case MCP_INITIALIZE:
+
+        if (call->era == MCP_ERA_MODERN) {
+            break;
+        }
+
+        ngx_http_mcp_initialize(call);
+        return;
+
+    case MCP_PING:
+
+        if (call->era == MCP_ERA_MODERN) {
+            break;
+        }
+
+        mcp_buf_init(&b, &call->arena, 128);
+        mcp_reply_empty(&b, &call->message.id, call->era);
+
+        call->outcome = NGX_HTTP_MCP_OK;
+        ngx_http_mcp_send_json(call, NGX_HTTP_OK, &b);
+        return;
+
+    case MCP_DISCOVER:
+
+        if (call->era != MCP_ERA_MODERN) {
+            break;
+        }
+
+        if (ngx_http_mcp_wait(call) == NGX_AGAIN) {
+            return;
+        }
+
+        mcp_buf_init(&b, &call->arena, 1024);
+        mcp_reply_discover(&b, &call->message.id, call->view);
+
+        call->outcome = NGX_HTTP_MCP_OK;
+        ngx_http_mcp_send_json(call, NGX_HTTP_OK, &b);
+        return;
+
+    default:
+        break;
+    }
+
+    ngx_http_mcp_unknown_method(call);
+}
+
+
+static void
+ngx_http_mcp_initialize(ngx_http_mcp_call_t *call)
+{
+    mcp_str_t                  id;
+    mcp_buf_t                  b;
+    ngx_http_mcp_main_conf_t  *mmcf;
+
+    if (ngx_http_mcp_wait(call) == NGX_AGAIN) {
+        return;
+    }
+
+    mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
+
+    call->version = *mcp_negotiate(&call->message.version);
+
+    ngx_memzero(&call->session, sizeof(mcp_session_t));
+
+    if (RAND_bytes(call->session.uid, MCP_SESSION_UID) != 1) {
+        ngx_http_finalize_request(call->request,
+                                  NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    call->session.created = ngx_time();
+    call->session.version = call->version;
+
+    if (call->message.client_info != 0) {
+        call->session.client_info = mcp_json_raw(&call->message.tape,
+                                                 call->message.client_info);
+        if (call->session.client_info.len > MCP_SESSION_INFO_MAX) {
+            call->session.client_info.len = 0;
+        }
+    }
+
+    if (mcp_session_encode(&call->session, mmcf->sh->key, &call->arena, &id)
+        != MCP_OK)
+    {
+        ngx_http_finalize_request(call->request,
+                                  NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    call->has_session = 1;
+    call->session_id = ngx_http_mcp_str(&id);
+
+    mcp_buf_init(&b, &call->arena, 1024);
+    mcp_reply_initialize(&b, &call->message.id, &call->version, call->view);
+
+    call->outcome = NGX_HTTP_MCP_OK;
+    ngx_http_mcp_send_json(call, NGX_HTTP_OK, &b);
+}
+
+
+/* --- lists --------------------------------------------------------------- */
+
+
+/*
+ * A cursor is sealed: the list, an index, and the index of the location's
+ * view.
+ */
+
+static void
+ngx_http_mcp_cursor(void *data, unsigned index, mcp_buf_t *b)
+{
+    ngx_http_mcp_call_t *call = data;
+
+    u_char                     text[NGX_HTTP_MCP_CURSOR];
+    uint32_t                   part[3];
+    mcp_str_t                  plain, sealed;
+    ngx_http_mcp_loc_conf_t   *mlcf;
+    ngx_http_mcp_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
+    mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
+
+    part[0] = call->message.method;
+    part[1] = index;
+    part[2] = mlcf->index;
+    ngx_memcpy(text, part, sizeof(text));
+
+    plain.data = text;
+    plain.len = sizeof(text);
+
+    if (mcp_seal(mmcf->sh->key, "cursor", &plain, &call->arena, &sealed)
+        != MCP_OK)
+    {
+        b->failed = 1;
+        return;
+    }
+
+    mcp_buf_json(b, sealed.data, sealed.len);
+}
+
+
+static ngx_int_t
+ngx_http_mcp_read_cursor(ngx_http_mcp_call_t *call, ngx_uint_t *from)
+{
+    uint32_t                   part[3];
+    mcp_str_t                  cursor, plain;
+    ngx_http_mcp_loc_conf_t   *mlcf;
+    ngx_http_mcp_main_conf_t  *mmcf;
+
+    *from = 0;
+
+    if (call->message.cursor == 0) {
+        return NGX_OK;
+    }
+
+    mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
+    mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
+
+    if (mcp_json_unescape(&call->message.tape, call->message.cursor,
+                          &call->arena, &cursor)
+        != MCP_OK
+        || mcp_unseal(mmcf->sh->key, "cursor", &cursor, &call->arena, &plain)
+           != MCP_OK
+        || plain.len != NGX_HTTP_MCP_CURSOR)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(part, plain.data, sizeof(part));
+
+    if (part[0] != (uint32_t) call->message.method
+        || part[2] != (uint32_t) mlcf->index)
+    {
+        return NGX_DECLINED;
+    }
+
+    *from = part[1];
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mcp_list(ngx_http_mcp_call_t *call, mcp_list_e list)
+{
+    mcp_buf_t                 b;
+    ngx_uint_t                from;
+    mcp_fault_t               fault;
+    ngx_http_mcp_loc_conf_t  *mlcf;
+
+    if (ngx_http_mcp_wait(call) == NGX_AGAIN) {
+        return;
+    }
+
+    if (list != MCP_TOOLS && !call->view->list[list].offered) {
+        ngx_http_mcp_unknown_method(call);
+        return;
+    }
+
+    if (ngx_http_mcp_read_cursor(call, &from) != NGX_OK) {
+        ngx_http_mcp_set_fault(&fault, MCP_E_PARAMS, NGX_HTTP_OK,
+                               "the cursor is not one that this list gave; "
+                               "begin without a cursor");
+        ngx_http_mcp_send_fault(call, &fault);
+        return;
+    }
+
+    mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
+
+    mcp_buf_init(&b, &call->arena, 4096);
+    mcp_reply_list(&b, &call->message.id, call->view, list, call->era,
+                   (unsigned) from, (unsigned) mlcf->page_size,
+                   ngx_http_mcp_cursor, call);
+
+    call->outcome = NGX_HTTP_MCP_OK;
+    ngx_http_mcp_send_json(call, NGX_HTTP_OK, &b);
+}
+
+
+/* --- what goes to a backend ----------------------------------------------- */
+
+
+static void
+ngx_http_mcp_call_tool(ngx_http_mcp_call_t *call, mcp_list_e list)
+{
+    call->item = mcp_view_find(call->view, list, call->message.name.data,
+                               call->message.name.len);
+
+    if (call->item == NULL
+        || call->item->json[call->era == MCP_ERA_MODERN].data == NULL)
+    {
+        call->item = NULL;
+
+        if (ngx_http_mcp_wait(call) == NGX_AGAIN) {
+            return;
+        }
+
+        ngx_http_mcp_unknown_name(call, list == MCP_TOOLS ? "tool" : "prompt");
+        return;
+    }
+
+    ngx_http_mcp_to_source(call, call->item->source);
+}
+
+
+static void
+ngx_http_mcp_read_resource(ngx_http_mcp_call_t *call)
+{
+    int          source;
+    mcp_buf_t    b;
+    mcp_fault_t  fault;
+
+    source = mcp_view_resource(call->view, &call->message.name);
+
+    if (source >= 0) {
+        ngx_http_mcp_to_source(call, source);
+        return;
+    }
+
+    if (ngx_http_mcp_wait(call) == NGX_AGAIN) {
+        return;
+    }
+
+    if (!call->view->list[MCP_RESOURCES].offered) {
+        ngx_http_mcp_unknown_method(call);
+        return;
+    }
+
+    ngx_http_mcp_set_fault(&fault, MCP_E_PARAMS, NGX_HTTP_OK,
+                           "unknown resource; resources/list and "
+                           "resources/templates/list tell what there is");
+
+    if (call->era == MCP_ERA_LEGACY) {
+        fault.code = MCP_E_RESOURCE_LEGACY;
+    }
+
+    mcp_buf_init(&b, &call->arena, 64 + call->message.name.len);
+    mcp_buf_literal(&b, "{\"uri\":");
+    mcp_buf_json(&b, call->message.name.data, call->message.name.len);
+    mcp_buf_literal(&b, "}");
+
+    fault.data.data = b.data;
+    fault.data.len = b.len;
+
+    ngx_http_mcp_send_fault(call, &fault);
+}
+
+
+static void
+ngx_http_mcp_complete(ngx_http_mcp_call_t *call)
+{
+    int  source;
+
+    if (!call->view->completions) {
+        ngx_http_mcp_unknown_method(call);
+        return;
+    }
+
+    if (!call->message.ref_resource) {
+        ngx_http_mcp_call_tool(call, MCP_PROMPTS);
+        return;
+    }
+
+    source = mcp_view_resource(call->view, &call->message.name);
+
+    if (source < 0) {
+        ngx_http_mcp_unknown_name(call, "resource");
+        return;
+    }
+
+    ngx_http_mcp_to_source(call, source);
+}
+
+
+static void
+ngx_http_mcp_to_source(ngx_http_mcp_call_t *call, ngx_uint_t source)
+{
+    ngx_http_mcp_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
+
+    call->backend = mlcf->backends[source];
+    call->source = call->view->source[source].source;
+
+    ngx_http_mcp_proxy(call);
+}
+
+
+static void
+ngx_http_mcp_unknown_method(ngx_http_mcp_call_t *call)
+{
+    mcp_fault_t  fault;
+
+    ngx_http_mcp_set_fault(&fault, MCP_E_METHOD,
+                           call->era == MCP_ERA_MODERN ? NGX_HTTP_NOT_FOUND
+                                                       : NGX_HTTP_OK,
+                           "the method is not offered here");
+
+    ngx_http_mcp_send_fault(call, &fault);
+}
+
+
+static void
+ngx_http_mcp_unknown_name(ngx_http_mcp_call_t *call, const char *what)
+{
+    mcp_buf_t    b;
+    mcp_fault_t  fault;
+
+    ngx_http_mcp_set_fault(&fault, MCP_E_PARAMS, NGX_HTTP_OK, "");
+
+    mcp_buf_init(&b, &call->arena, 256);
+    mcp_buf_literal(&b, "unknown ");
+    mcp_buf_append(&b, what, ngx_strlen(what));
+
+    if (call->message.name.len <= MCP_NAME_MAX) {
+        mcp_buf_literal(&b, " \"");
+        mcp_buf_str(&b, &call->message.name);
+        mcp_buf_literal(&b, "\"");
+    }
+
+    mcp_buf_literal(&b, "; the list tells which there are");
+
+    fault.message.data = b.data;
+    fault.message.len = b.len;
+
+    ngx_http_mcp_send_fault(call, &fault);
+}
+
+
+/* --- the first requests after a cold start --------------------------------- */
+
+
+/* NGX_AGAIN: the message will be dispatched anew. */
+
+static ngx_int_t
+ngx_http_mcp_wait(ngx_http_mcp_call_t *call)
+{
+    ngx_http_request_t   *r;
+    ngx_pool_cleanup_t   *cln;
+
+    if (!call->view->untried) {
+        return NGX_OK;
+    }
+
+    r = call->request;
+
+    if (call->wait.handler == NULL) {
+
+        cln = ngx_pool_cleanup_add(r->pool, 0);
+        if (cln == NULL) {
+            return NGX_OK;
+        }
+
+        cln->handler = ngx_http_mcp_wait_cleanup;
+        cln->data = call;
+
+        call->wait.handler = ngx_http_mcp_wait_handler;
+        call->wait.data = call;
+        call->wait.log = r->connection->log;
+        call->wait_until = ngx_current_msec + NGX_HTTP_MCP_WAIT;
+    }
+
+    if ((ngx_msec_int_t) (call->wait_until - ngx_current_msec) <= 0
+        || ngx_exiting || ngx_terminate)
+    {
+        return NGX_OK;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_add_timer(&call->wait, NGX_HTTP_MCP_WAIT_STEP);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_mcp_wait_handler(ngx_event_t *ev)
+{
+    ngx_http_mcp_call_t *call = ev->data;
+
+    ngx_connection_t  *c;
+
+    c = call->request->connection;
+
+    ngx_http_mcp_method(call);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_mcp_wait_cleanup(void *data)
+{
+    ngx_http_mcp_call_t *call = data;
+
+    if (call->wait.timer_set) {
+        ngx_del_timer(&call->wait);
+    }
+}

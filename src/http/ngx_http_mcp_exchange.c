@@ -1,0 +1,876 @@
+
+/*
+ * The call engine: one request to one backend.  It is a background subrequest
+ * in memory, whose write handler starts an upstream of our own, so that all
+ * that nginx knows of upstreams (balancing, keepalive, TLS, timeouts,
+ * $upstream_* variables) serves every call, with or without a client.
+ */
+
+
+#include "ngx_http_mcp.h"
+
+
+static void ngx_http_mcp_exchange_handler(ngx_http_request_t *sr);
+static ngx_int_t ngx_http_mcp_exchange_done(ngx_http_request_t *sr, void *data,
+    ngx_int_t rc);
+static ngx_int_t ngx_http_mcp_create_request(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mcp_reinit_request(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mcp_process_status_line(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mcp_process_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mcp_response_header(ngx_http_mcp_exchange_t *x,
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_mcp_header_done(ngx_http_mcp_exchange_t *x,
+    ngx_http_request_t *r);
+static void ngx_http_mcp_abort_request(ngx_http_request_t *r);
+static void ngx_http_mcp_finalize_request(ngx_http_request_t *r, ngx_int_t rc);
+static ngx_int_t ngx_http_mcp_input_filter_init(void *data);
+static ngx_int_t ngx_http_mcp_input_filter(void *data, ssize_t bytes);
+static ngx_int_t ngx_http_mcp_chunked_filter(ngx_http_mcp_exchange_t *x,
+    ngx_http_request_t *r, ngx_buf_t *b);
+
+
+ngx_int_t
+ngx_http_mcp_exchange_start(ngx_http_mcp_exchange_t *x)
+{
+    ngx_http_request_t          *r, *sr;
+    ngx_http_post_subrequest_t  *ps;
+
+    static ngx_str_t  uri = ngx_string("/mcp-exchange");
+
+    r = x->parent;
+
+    x->status = 0;
+    x->type = NGX_HTTP_MCP_BODY_OTHER;
+    x->retry_after = -1;
+    x->rc = NGX_ERROR;
+    x->complete = 0;
+    x->sent = 0;
+    x->paused = 0;
+    x->finished = 0;
+    ngx_str_null(&x->content_type);
+    ngx_str_null(&x->session_id);
+
+    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
+    if (ps == NULL) {
+        return NGX_ERROR;
+    }
+
+    ps->handler = ngx_http_mcp_exchange_done;
+    ps->data = x;
+
+    if (ngx_http_subrequest(r, &uri, NULL, &sr, ps,
+                            NGX_HTTP_SUBREQUEST_IN_MEMORY
+                            |NGX_HTTP_SUBREQUEST_BACKGROUND)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /*
+     * No phase is run.  The method is only nginx's notion of whether the
+     * request may be passed to a next server once it was sent.
+     */
+
+    sr->loc_conf = r->loc_conf;
+    sr->method = x->idempotent ? NGX_HTTP_GET : NGX_HTTP_POST;
+    sr->request_body = NULL;
+    sr->write_event_handler = ngx_http_mcp_exchange_handler;
+
+    ngx_http_set_ctx(sr, x, ngx_http_mcp_module);
+
+    x->request = sr;
+    x->started = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mcp_exchange_handler(ngx_http_request_t *sr)
+{
+    ngx_http_upstream_t      *u;
+    ngx_http_mcp_exchange_t  *x;
+
+    x = ngx_http_get_module_ctx(sr, ngx_http_mcp_module);
+
+    sr->write_event_handler = ngx_http_request_empty_handler;
+
+    if (ngx_http_upstream_create(sr) != NGX_OK) {
+        ngx_http_finalize_request(sr, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    u = sr->upstream;
+
+    /* connections are kept by the address of conf: it is the backend's own */
+
+    u->conf = &x->backend->upstream;
+#if (NGX_HTTP_SSL)
+    u->ssl = x->backend->ssl;
+#endif
+    if (x->backend->ssl) {
+        ngx_str_set(&u->schema, "https://");
+    } else {
+        ngx_str_set(&u->schema, "http://");
+    }
+
+    u->output.tag = (ngx_buf_tag_t) &ngx_http_mcp_module;
+    u->buffering = 0;
+
+    u->create_request = ngx_http_mcp_create_request;
+    u->reinit_request = ngx_http_mcp_reinit_request;
+    u->process_header = ngx_http_mcp_process_status_line;
+    u->abort_request = ngx_http_mcp_abort_request;
+    u->finalize_request = ngx_http_mcp_finalize_request;
+
+    u->input_filter_init = ngx_http_mcp_input_filter_init;
+    u->input_filter = ngx_http_mcp_input_filter;
+    u->input_filter_ctx = sr;
+
+    sr->state = 0;
+    ngx_memzero(&x->parse, sizeof(ngx_http_status_t));
+    ngx_memzero(&x->chunked, sizeof(ngx_http_chunked_t));
+
+    ngx_http_upstream_init(sr);
+}
+
+
+/*
+ * Whatever happened is in the exchange; for nginx all is well, or it would
+ * make an error page of it and come here again.
+ */
+
+static ngx_int_t
+ngx_http_mcp_exchange_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_http_mcp_exchange_t *x = data;
+
+    ngx_uint_t                  n;
+    ngx_http_request_t         *r;
+    ngx_http_upstream_state_t  *state;
+
+    if (x->finished) {
+        return NGX_OK;
+    }
+
+    x->finished = 1;
+    x->request = NULL;
+
+    if (x->rc == NGX_OK && rc != NGX_OK) {
+        x->rc = rc;
+    }
+
+    r = x->parent;
+
+    /* $upstream_* variables are looked up in the client's request */
+
+    if (sr->upstream_states) {
+
+        if (r->upstream_states == NULL) {
+            r->upstream_states = sr->upstream_states;
+
+        } else {
+            n = sr->upstream_states->nelts;
+
+            state = ngx_array_push_n(r->upstream_states, n);
+            if (state) {
+                ngx_memcpy(state, sr->upstream_states->elts,
+                           n * sizeof(ngx_http_upstream_state_t));
+            }
+        }
+    }
+
+    x->done(x);
+
+    return NGX_OK;
+}
+
+
+/*
+ * While an exchange is paused its read events come to nothing.  It is not
+ * enough to leave the socket unread: with edge-triggered events each arrival
+ * would make nginx read on.
+ */
+
+static void
+ngx_http_mcp_paused_handler(ngx_http_request_t *r, ngx_http_upstream_t *u)
+{
+    /* it is the client that is slow: its own timeout counts */
+
+    u->peer.connection->read->timedout = 0;
+}
+
+
+void
+ngx_http_mcp_exchange_pause(ngx_http_mcp_exchange_t *x)
+{
+    ngx_http_upstream_t  *u;
+
+    if (x->paused || x->request == NULL) {
+        return;
+    }
+
+    u = x->request->upstream;
+
+    if (u == NULL || u->peer.connection == NULL) {
+        return;
+    }
+
+    x->paused = 1;
+    x->read_handler = u->read_event_handler;
+
+    u->read_event_handler = ngx_http_mcp_paused_handler;
+    u->peer.connection->read->ready = 0;
+}
+
+
+void
+ngx_http_mcp_exchange_resume(ngx_http_mcp_exchange_t *x)
+{
+    ngx_http_upstream_t  *u;
+
+    if (!x->paused) {
+        return;
+    }
+
+    x->paused = 0;
+
+    if (x->request == NULL) {
+        return;
+    }
+
+    u = x->request->upstream;
+
+    if (u == NULL || u->peer.connection == NULL) {
+        return;
+    }
+
+    u->read_event_handler = x->read_handler;
+    u->peer.connection->read->ready = 1;
+
+    ngx_post_event(u->peer.connection->read, &ngx_posted_events);
+}
+
+
+void
+ngx_http_mcp_exchange_abort(ngx_http_mcp_exchange_t *x)
+{
+    ngx_http_request_t   *sr;
+    ngx_http_upstream_t  *u;
+
+    if (x->finished || x->request == NULL) {
+        return;
+    }
+
+    sr = x->request;
+    x->finished = 1;
+    x->request = NULL;
+
+    u = sr->upstream;
+
+    if (u != NULL && u->cleanup != NULL) {
+
+        /* as if the request's pool was cleaned up: the upstream lets go */
+
+        (*u->cleanup)(sr);
+        return;
+    }
+
+    /* it has not come to the upstream yet */
+
+    sr->write_event_handler = ngx_http_request_empty_handler;
+    ngx_http_finalize_request(sr, NGX_OK);
+}
+
+
+/* --- the request --------------------------------------------------------- */
+
+
+static ngx_int_t
+ngx_http_mcp_header_value(ngx_http_request_t *r, ngx_http_mcp_header_t *h,
+    ngx_str_t *value)
+{
+    size_t  i;
+
+    if (ngx_http_complex_value(r, &h->value, value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] == CR || value->data[i] == LF
+            || value->data[i] == '\0')
+        {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "the value of \"set_header %V\" has a line break, "
+                          "the request is not sent", &h->key);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_create_request(ngx_http_request_t *r)
+{
+    size_t                    len;
+    ngx_buf_t                *b;
+    ngx_str_t                *value;
+    ngx_uint_t                i, n;
+    ngx_chain_t              *cl;
+    ngx_http_mcp_header_t    *h;
+    ngx_http_mcp_backend_t   *be;
+    ngx_http_mcp_exchange_t  *x;
+
+    x = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
+    be = x->backend;
+
+    n = be->headers ? be->headers->nelts : 0;
+    h = be->headers ? be->headers->elts : NULL;
+    value = NULL;
+
+    len = sizeof("DELETE  HTTP/1.1" CRLF) - 1 + be->request_line.len
+          + sizeof("Content-Length: " CRLF CRLF) - 1 + NGX_OFF_T_LEN
+          + x->headers.len;
+
+    if (n) {
+        value = ngx_pnalloc(r->pool, n * sizeof(ngx_str_t));
+        if (value == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (i = 0; i < n; i++) {
+            if (ngx_http_mcp_header_value(r, &h[i], &value[i]) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            len += h[i].key.len + value[i].len + sizeof(": " CRLF) - 1;
+        }
+    }
+
+    /* a small body goes out in one piece with the header */
+
+    if (x->body_len <= 1024) {
+        len += x->body_len;
+    }
+
+    b = ngx_create_temp_buf(r->pool, len);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    if (x->delete) {
+        b->last = ngx_cpymem(b->last, "DELETE ", 7);
+
+    } else {
+        b->last = ngx_cpymem(b->last, "POST ", 5);
+    }
+
+    b->last = ngx_cpymem(b->last, be->request_line.data, be->request_line.len);
+
+    for (i = 0; i < n; i++) {
+        if (value[i].len == 0) {
+            continue;
+        }
+
+        b->last = ngx_cpymem(b->last, h[i].key.data, h[i].key.len);
+        *b->last++ = ':'; *b->last++ = ' ';
+        b->last = ngx_cpymem(b->last, value[i].data, value[i].len);
+        *b->last++ = CR; *b->last++ = LF;
+    }
+
+    b->last = ngx_cpymem(b->last, x->headers.data, x->headers.len);
+
+    if (!x->delete) {
+        b->last = ngx_sprintf(b->last, "Content-Length: %O" CRLF, x->body_len);
+    }
+
+    *b->last++ = CR; *b->last++ = LF;
+
+    if (x->body_len <= 1024) {
+        for ( /* void */ ; x->body; x->body = x->body->next) {
+            b->last = ngx_cpymem(b->last, x->body->buf->pos,
+                                 ngx_buf_size(x->body->buf));
+        }
+
+    } else {
+        cl->next = x->body;
+
+        for (b = cl->buf; x->body; x->body = x->body->next) {
+            b = x->body->buf;
+        }
+    }
+
+    /* or TLS would keep the end of it for a full record */
+
+    b->flush = 1;
+
+    r->upstream->request_bufs = cl;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_reinit_request(ngx_http_request_t *r)
+{
+    ngx_http_mcp_exchange_t  *x;
+
+    x = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
+
+    x->status = 0;
+    ngx_memzero(&x->parse, sizeof(ngx_http_status_t));
+    ngx_memzero(&x->chunked, sizeof(ngx_http_chunked_t));
+
+    r->upstream->process_header = ngx_http_mcp_process_status_line;
+    r->state = 0;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mcp_abort_request(ngx_http_request_t *r)
+{
+}
+
+
+static void
+ngx_http_mcp_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_mcp_exchange_t  *x;
+
+    x = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
+
+    x->rc = rc;
+    x->sent = r->upstream->request_sent;
+
+    if (rc == NGX_OK && x->status != 0) {
+        x->complete = 1;
+    }
+}
+
+
+/* --- the response -------------------------------------------------------- */
+
+
+static ngx_int_t
+ngx_http_mcp_process_status_line(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_upstream_t      *u;
+    ngx_http_mcp_exchange_t  *x;
+
+    x = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
+    u = r->upstream;
+
+    rc = ngx_http_parse_status_line(r, &u->buffer, &x->parse);
+
+    if (rc == NGX_AGAIN) {
+        return rc;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "backend \"%V\" sent no valid HTTP/1.0 header",
+                      &x->backend->name);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (u->state && u->state->status == 0) {
+        u->state->status = x->parse.code;
+    }
+
+    u->headers_in.status_n = x->parse.code;
+    u->headers_in.connection_close = (x->parse.http_version
+                                      < NGX_HTTP_VERSION_11);
+
+    u->process_header = ngx_http_mcp_process_header;
+
+    return ngx_http_mcp_process_header(r);
+}
+
+
+static ngx_int_t
+ngx_http_mcp_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_upstream_t      *u;
+    ngx_http_mcp_exchange_t  *x;
+
+    x = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
+    u = r->upstream;
+
+    for ( ;; ) {
+
+        rc = ngx_http_parse_header_line(r, &u->buffer, 1);
+
+        if (rc == NGX_OK) {
+
+            if (ngx_http_mcp_response_header(x, r) != NGX_OK) {
+                return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+            }
+
+            continue;
+        }
+
+        if (rc == NGX_HTTP_PARSE_HEADER_DONE) {
+            return ngx_http_mcp_header_done(x, r);
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "backend \"%V\" sent an invalid header",
+                      &x->backend->name);
+
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_mcp_copy_header(ngx_http_request_t *r, ngx_str_t *to)
+{
+    to->len = r->header_end - r->header_start;
+    to->data = ngx_pnalloc(r->pool, to->len);
+
+    if (to->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(to->data, r->header_start, to->len);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Only what steers the exchange is read; no other header of a backend's, and
+ * so none of its X-Accel-* or cookies, has an effect or reaches a client.
+ */
+
+static ngx_int_t
+ngx_http_mcp_response_header(ngx_http_mcp_exchange_t *x, ngx_http_request_t *r)
+{
+    off_t                            n;
+    ngx_str_t                        name, value;
+    ngx_http_upstream_headers_in_t  *in;
+
+    name.data = r->header_name_start;
+    name.len = r->header_name_end - r->header_name_start;
+    value.data = r->header_start;
+    value.len = r->header_end - r->header_start;
+
+    in = &r->upstream->headers_in;
+
+#define ngx_http_mcp_is(s)                                                    \
+    (name.len == sizeof(s) - 1                                                \
+     && ngx_strncasecmp(name.data, (u_char *) s, sizeof(s) - 1) == 0)
+
+    if (ngx_http_mcp_is("Content-Length")) {
+
+        n = ngx_atoof(value.data, value.len);
+
+        if (n == NGX_ERROR
+            || (in->content_length_n != -1 && in->content_length_n != n))
+        {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "backend \"%V\" sent an invalid \"Content-Length\"",
+                          &x->backend->name);
+            return NGX_ERROR;
+        }
+
+        in->content_length_n = n;
+        return NGX_OK;
+    }
+
+    if (ngx_http_mcp_is("Transfer-Encoding")) {
+
+        if (value.len != 7
+            || ngx_strncasecmp(value.data, (u_char *) "chunked", 7) != 0
+            || in->chunked)
+        {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "backend \"%V\" sent an unknown "
+                          "\"Transfer-Encoding\"", &x->backend->name);
+            return NGX_ERROR;
+        }
+
+        in->chunked = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_http_mcp_is("Connection")) {
+
+        if (ngx_strlcasestrn(value.data, value.data + value.len,
+                             (u_char *) "close", 5 - 1))
+        {
+            in->connection_close = 1;
+        }
+
+        return NGX_OK;
+    }
+
+    if (ngx_http_mcp_is("Content-Type")) {
+        return ngx_http_mcp_copy_header(r, &x->content_type);
+    }
+
+    if (ngx_http_mcp_is("Content-Encoding")) {
+
+        if (value.len != 8
+            || ngx_strncasecmp(value.data, (u_char *) "identity", 8) != 0)
+        {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "backend \"%V\" sent a \"Content-Encoding\" that "
+                          "was not asked for", &x->backend->name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (ngx_http_mcp_is("Mcp-Session-Id")) {
+        return ngx_http_mcp_copy_header(r, &x->session_id);
+    }
+
+    if (ngx_http_mcp_is("Retry-After")) {
+        x->retry_after = ngx_atotm(value.data, value.len);
+        return NGX_OK;
+    }
+
+#undef ngx_http_mcp_is
+
+    return NGX_OK;
+}
+
+
+static ngx_http_mcp_body_e
+ngx_http_mcp_body_type(ngx_str_t *type)
+{
+    size_t  n;
+
+    for (n = 0; n < type->len; n++) {
+        if (type->data[n] == ';' || type->data[n] == ' '
+            || type->data[n] == '\t')
+        {
+            break;
+        }
+    }
+
+    if (n == 16
+        && ngx_strncasecmp(type->data, (u_char *) "application/json", 16) == 0)
+    {
+        return NGX_HTTP_MCP_BODY_JSON;
+    }
+
+    if (n == 17
+        && ngx_strncasecmp(type->data, (u_char *) "text/event-stream", 17) == 0)
+    {
+        return NGX_HTTP_MCP_BODY_SSE;
+    }
+
+    return NGX_HTTP_MCP_BODY_OTHER;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_header_done(ngx_http_mcp_exchange_t *x, ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (x->parse.code < 200) {
+
+        if (x->parse.code == 101) {
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        /* an interim response: the final one follows */
+
+        u->headers_in.content_length_n = -1;
+        u->headers_in.chunked = 0;
+        ngx_memzero(&x->parse, sizeof(ngx_http_status_t));
+        u->process_header = ngx_http_mcp_process_status_line;
+        u->headers_in.status_n = 0;
+        if (u->state) {
+            u->state->status = 0;
+        }
+        r->state = 0;
+
+        return ngx_http_mcp_process_status_line(r);
+    }
+
+    if (u->headers_in.chunked && u->headers_in.content_length_n != -1) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "backend \"%V\" sent \"Content-Length\" together with "
+                      "\"Transfer-Encoding\"", &x->backend->name);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (x->parse.code == NGX_HTTP_NO_CONTENT
+        || x->parse.code == NGX_HTTP_NOT_MODIFIED)
+    {
+        u->headers_in.content_length_n = 0;
+        u->headers_in.chunked = 0;
+    }
+
+    x->status = x->parse.code;
+    x->type = ngx_http_mcp_body_type(&x->content_type);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_input_filter_init(void *data)
+{
+    ngx_http_request_t *r = data;
+
+    ngx_http_upstream_t      *u;
+    ngx_http_mcp_exchange_t  *x;
+
+    x = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
+    u = r->upstream;
+
+    /*
+     * Nothing of this response is ever put out by the subrequest itself; with
+     * this its output buffer is not even allocated.
+     */
+
+    r->headers_out.content_length_n = 0;
+
+    if (u->headers_in.chunked) {
+        u->length = 1;
+
+    } else {
+        u->length = u->headers_in.content_length_n;
+
+        if (u->length == 0) {
+            u->keepalive = !u->headers_in.connection_close;
+            x->complete = 1;
+        }
+    }
+
+    if (x->header != NULL && x->header(x) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_input_filter(void *data, ssize_t bytes)
+{
+    ngx_http_request_t *r = data;
+
+    size_t                    n;
+    ngx_buf_t                *b;
+    ngx_http_upstream_t      *u;
+    ngx_http_mcp_exchange_t  *x;
+
+    x = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
+    u = r->upstream;
+
+    b = &u->buffer;
+    b->pos = b->last;
+    b->last += bytes;
+
+    if (u->headers_in.chunked) {
+        return ngx_http_mcp_chunked_filter(x, r, b);
+    }
+
+    n = bytes;
+
+    if (u->length != -1) {
+
+        if (bytes > u->length) {
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "backend \"%V\" sent more data than specified in "
+                          "\"Content-Length\" header", &x->backend->name);
+            n = (size_t) u->length;
+            u->headers_in.connection_close = 1;
+        }
+
+        u->length -= n;
+
+        if (u->length == 0) {
+            u->keepalive = !u->headers_in.connection_close;
+            x->complete = 1;
+        }
+    }
+
+    return x->body_handler(x, b->pos, n);
+}
+
+
+static ngx_int_t
+ngx_http_mcp_chunked_filter(ngx_http_mcp_exchange_t *x, ngx_http_request_t *r,
+    ngx_buf_t *b)
+{
+    size_t                n;
+    ngx_int_t             rc;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    for ( ;; ) {
+
+        rc = ngx_http_mcp_parse_chunked(r, b, &x->chunked);
+
+        if (rc == NGX_OK) {
+
+            n = (size_t) ngx_min((off_t) (b->last - b->pos), x->chunked.size);
+
+            if (x->body_handler(x, b->pos, n) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            b->pos += n;
+            x->chunked.size -= n;
+
+            continue;
+        }
+
+        if (rc == NGX_DONE) {
+
+            if (b->pos != b->last) {
+                ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                              "backend \"%V\" sent data after the final chunk",
+                              &x->backend->name);
+                u->headers_in.connection_close = 1;
+            }
+
+            u->length = 0;
+            u->keepalive = !u->headers_in.connection_close;
+            x->complete = 1;
+
+            return NGX_OK;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        /* rc == NGX_ERROR */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "backend \"%V\" sent an invalid chunked response",
+                      &x->backend->name);
+
+        return NGX_ERROR;
+    }
+}

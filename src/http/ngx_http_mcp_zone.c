@@ -1,0 +1,493 @@
+
+/*
+ * Shared memory: a slab zone for what changes with calls (backends' state,
+ * ended sessions, the sealing key), and a zone of two slots for the catalog.
+ * Both keep what they hold across reloads; on a reload this runs in the master
+ * while old workers still use them.
+ */
+
+
+#include "ngx_http_mcp.h"
+
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_MCP_MAGIC          0x4d435001   /* layout 1 */
+#define NGX_HTTP_MCP_CATALOG_MAGIC  0x4d434301
+
+
+typedef struct {
+    ngx_rbtree_node_t            node;       /* key: the uid's first bytes */
+    ngx_queue_t                  queue;
+    time_t                       expires;
+    u_char                       uid[MCP_SESSION_UID];
+} ngx_http_mcp_ended_t;
+
+
+static ngx_int_t ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data);
+static ngx_int_t ngx_http_mcp_init_catalog(ngx_shm_zone_t *zone, void *data);
+static ngx_int_t ngx_http_mcp_init_peers(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_log_t *log);
+static ngx_http_mcp_peer_t *ngx_http_mcp_find_peer(
+    ngx_http_mcp_main_conf_t *mmcf, ngx_str_t *identity);
+static void ngx_http_mcp_ended_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
+static void ngx_http_mcp_ended_free(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_ended_t *ended);
+
+
+char *
+ngx_http_mcp_zone_add(ngx_conf_t *cf, ngx_http_mcp_main_conf_t *mmcf)
+{
+    size_t           size;
+    ngx_shm_zone_t  *zone;
+
+    static ngx_str_t  name = ngx_string("mcp");
+    static ngx_str_t  catalog = ngx_string("mcp_catalog");
+
+    zone = ngx_shared_memory_add(cf, &name, mmcf->zone_size,
+                                 &ngx_http_mcp_module);
+    if (zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    zone->init = ngx_http_mcp_init_zone;
+    zone->data = mmcf;
+    mmcf->zone = zone;
+
+    /* two slots, and what the slab allocator needs for itself */
+
+    size = mmcf->catalog_size * 2;
+    size += size / 32 + 16 * ngx_pagesize;
+
+    zone = ngx_shared_memory_add(cf, &catalog, size, &ngx_http_mcp_module);
+    if (zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    zone->init = ngx_http_mcp_init_catalog;
+    zone->data = mmcf;
+    mmcf->catalog_zone = zone;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_http_mcp_main_conf_t  *omcf = data;
+
+    ngx_slab_pool_t           *shpool;
+    ngx_http_mcp_shctx_t      *sh;
+    ngx_http_mcp_main_conf_t  *mmcf;
+
+    mmcf = zone->data;
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+    mmcf->shpool = shpool;
+
+    if (omcf || zone->shm.exists) {
+
+        sh = omcf ? omcf->sh : shpool->data;
+
+        if (sh->magic != NGX_HTTP_MCP_MAGIC) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "the shared memory of \"mcp_zone\" is of another "
+                          "version of the module: restart nginx");
+            return NGX_ERROR;
+        }
+
+        mmcf->sh = sh;
+
+        return ngx_http_mcp_init_peers(mmcf, zone->shm.log);
+    }
+
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_mcp_shctx_t));
+    if (sh == NULL) {
+        goto too_small;
+    }
+
+    shpool->data = sh;
+    shpool->log_nomem = 0;
+    mmcf->sh = sh;
+
+    sh->magic = NGX_HTTP_MCP_MAGIC;
+    sh->next_id = 1;
+
+    ngx_rbtree_init(&sh->rbtree, &sh->sentinel, ngx_http_mcp_ended_insert);
+    ngx_queue_init(&sh->queue);
+    ngx_queue_init(&sh->peers);
+
+    if (RAND_bytes(sh->key, MCP_SEAL_KEY) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    shpool->log_ctx = ngx_slab_alloc(shpool, sizeof(" in mcp_zone"));
+    if (shpool->log_ctx == NULL) {
+        goto too_small;
+    }
+
+    ngx_memcpy(shpool->log_ctx, " in mcp_zone", sizeof(" in mcp_zone"));
+
+    return ngx_http_mcp_init_peers(mmcf, zone->shm.log);
+
+too_small:
+
+    ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                  "\"mcp_zone\" is too small, make it larger");
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_init_catalog(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_http_mcp_main_conf_t  *omcf = data;
+
+    ngx_slab_pool_t            *shpool;
+    ngx_http_mcp_main_conf_t   *mmcf;
+    ngx_http_mcp_catalog_sh_t  *sh;
+
+    mmcf = zone->data;
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+    mmcf->catalog_shpool = shpool;
+
+    if (omcf || zone->shm.exists) {
+
+        sh = omcf ? omcf->catalog : shpool->data;
+
+        if (sh->magic != NGX_HTTP_MCP_CATALOG_MAGIC) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "the shared memory of \"mcp_catalog_size\" is of "
+                          "another version of the module: restart nginx");
+            return NGX_ERROR;
+        }
+
+        mmcf->catalog = sh;
+        return NGX_OK;
+    }
+
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_mcp_catalog_sh_t));
+    if (sh == NULL) {
+        goto failed;
+    }
+
+    shpool->data = sh;
+    shpool->log_nomem = 0;
+    mmcf->catalog = sh;
+
+    sh->magic = NGX_HTTP_MCP_CATALOG_MAGIC;
+    sh->slot[0] = ngx_slab_alloc(shpool, mmcf->catalog_size);
+    sh->slot[1] = ngx_slab_alloc(shpool, mmcf->catalog_size);
+
+    if (sh->slot[0] && sh->slot[1]) {
+        return NGX_OK;
+    }
+
+failed:
+
+    ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                  "could not set up shared memory for \"mcp_catalog_size\"");
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_init_peers(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log)
+{
+    ngx_uint_t                i;
+    ngx_http_mcp_peer_t      *peer;
+    ngx_http_mcp_backend_t  **be;
+
+    be = mmcf->backends.elts;
+
+    for (i = 0; i < mmcf->backends.nelts; i++) {
+
+        ngx_shmtx_lock(&mmcf->shpool->mutex);
+
+        peer = ngx_http_mcp_find_peer(mmcf, &be[i]->identity);
+
+        if (peer == NULL) {
+            peer = ngx_slab_calloc_locked(mmcf->shpool,
+                                          sizeof(ngx_http_mcp_peer_t)
+                                          + be[i]->identity.len);
+            if (peer == NULL) {
+                ngx_shmtx_unlock(&mmcf->shpool->mutex);
+
+                ngx_log_error(NGX_LOG_EMERG, log, 0,
+                              "\"mcp_zone\" is too small for the state of "
+                              "backend \"%V\", make it larger", &be[i]->name);
+                return NGX_ERROR;
+            }
+
+            peer->identity_len = be[i]->identity.len;
+            ngx_memcpy(peer->identity, be[i]->identity.data,
+                       be[i]->identity.len);
+            ngx_queue_insert_tail(&mmcf->sh->peers, &peer->queue);
+        }
+
+        ngx_shmtx_unlock(&mmcf->shpool->mutex);
+
+        be[i]->peer = peer;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_http_mcp_peer_t *
+ngx_http_mcp_find_peer(ngx_http_mcp_main_conf_t *mmcf, ngx_str_t *identity)
+{
+    ngx_queue_t          *q;
+    ngx_http_mcp_peer_t  *peer;
+
+    for (q = ngx_queue_head(&mmcf->sh->peers);
+         q != ngx_queue_sentinel(&mmcf->sh->peers);
+         q = ngx_queue_next(q))
+    {
+        peer = ngx_queue_data(q, ngx_http_mcp_peer_t, queue);
+
+        if (peer->identity_len == identity->len
+            && ngx_memcmp(peer->identity, identity->data, identity->len) == 0)
+        {
+            return peer;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_mcp_peer_session(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_peer_t *peer, ngx_pool_t *pool, ngx_str_t *id,
+    ngx_str_t *version)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(pool, NGX_HTTP_MCP_SESSION_ID_MAX
+                          + NGX_HTTP_MCP_VERSION_MAX);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    id->data = p;
+    version->data = p + NGX_HTTP_MCP_SESSION_ID_MAX;
+
+    ngx_shmtx_lock(&mmcf->shpool->mutex);
+
+    id->len = peer->session_len;
+    ngx_memcpy(id->data, peer->session_id, peer->session_len);
+
+    version->len = peer->version_len;
+    ngx_memcpy(version->data, peer->version, peer->version_len);
+
+    ngx_shmtx_unlock(&mmcf->shpool->mutex);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mcp_peer_set_session(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_peer_t *peer, ngx_str_t *id, ngx_str_t *version)
+{
+    if (id->len > NGX_HTTP_MCP_SESSION_ID_MAX
+        || version->len > NGX_HTTP_MCP_VERSION_MAX)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_shmtx_lock(&mmcf->shpool->mutex);
+
+    peer->session_len = id->len;
+    ngx_memcpy(peer->session_id, id->data, id->len);
+
+    peer->version_len = version->len;
+    ngx_memcpy(peer->version, version->data, version->len);
+
+    peer->session++;
+
+    ngx_shmtx_unlock(&mmcf->shpool->mutex);
+
+    return NGX_OK;
+}
+
+
+/* --- sessions that clients deleted ---------------------------------------- */
+
+
+static ngx_rbtree_key_t
+ngx_http_mcp_ended_key(const u_char *uid)
+{
+    ngx_rbtree_key_t  key;
+
+    ngx_memcpy(&key, uid, sizeof(ngx_rbtree_key_t));
+
+    return key;
+}
+
+
+static ngx_http_mcp_ended_t *
+ngx_http_mcp_ended_find(ngx_http_mcp_shctx_t *sh, const u_char *uid)
+{
+    ngx_int_t              rc;
+    ngx_rbtree_key_t       key;
+    ngx_rbtree_node_t     *node, *sentinel;
+    ngx_http_mcp_ended_t  *ended;
+
+    key = ngx_http_mcp_ended_key(uid);
+    node = sh->rbtree.root;
+    sentinel = sh->rbtree.sentinel;
+
+    while (node != sentinel) {
+
+        if (key != node->key) {
+            node = (key < node->key) ? node->left : node->right;
+            continue;
+        }
+
+        ended = (ngx_http_mcp_ended_t *) node;
+
+        rc = ngx_memcmp(uid, ended->uid, MCP_SESSION_UID);
+        if (rc == 0) {
+            return ended;
+        }
+
+        node = (rc < 0) ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_mcp_ended_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
+    ngx_rbtree_node_t *sentinel)
+{
+    ngx_rbtree_node_t     **p;
+    ngx_http_mcp_ended_t   *ended, *at;
+
+    for ( ;; ) {
+
+        if (node->key != temp->key) {
+            p = (node->key < temp->key) ? &temp->left : &temp->right;
+
+        } else {
+            ended = (ngx_http_mcp_ended_t *) node;
+            at = (ngx_http_mcp_ended_t *) temp;
+
+            p = (ngx_memcmp(ended->uid, at->uid, MCP_SESSION_UID) < 0)
+                ? &temp->left : &temp->right;
+        }
+
+        if (*p == sentinel) {
+            break;
+        }
+
+        temp = *p;
+    }
+
+    *p = node;
+    node->parent = temp;
+    node->left = sentinel;
+    node->right = sentinel;
+    ngx_rbt_red(node);
+}
+
+
+static void
+ngx_http_mcp_ended_free(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_ended_t *ended)
+{
+    ngx_queue_remove(&ended->queue);
+    ngx_rbtree_delete(&mmcf->sh->rbtree, &ended->node);
+    ngx_slab_free_locked(mmcf->shpool, ended);
+    mmcf->sh->ended--;
+}
+
+
+ngx_int_t
+ngx_http_mcp_session_end(ngx_http_mcp_main_conf_t *mmcf,
+    mcp_session_t *session)
+{
+    ngx_uint_t             i;
+    ngx_queue_t           *q;
+    ngx_http_mcp_shctx_t  *sh;
+    ngx_http_mcp_ended_t  *ended, *old;
+
+    sh = mmcf->sh;
+
+    ngx_shmtx_lock(&mmcf->shpool->mutex);
+
+    if (ngx_http_mcp_ended_find(sh, session->uid)) {
+        ngx_shmtx_unlock(&mmcf->shpool->mutex);
+        return NGX_OK;
+    }
+
+    /* a few that have expired make room; the queue is in the order of end */
+
+    for (i = 0; i < 2 && !ngx_queue_empty(&sh->queue); i++) {
+
+        q = ngx_queue_head(&sh->queue);
+        old = ngx_queue_data(q, ngx_http_mcp_ended_t, queue);
+
+        if (old->expires > ngx_time()) {
+            break;
+        }
+
+        ngx_http_mcp_ended_free(mmcf, old);
+    }
+
+    ended = ngx_slab_calloc_locked(mmcf->shpool, sizeof(ngx_http_mcp_ended_t));
+
+    if (ended == NULL && !ngx_queue_empty(&sh->queue)) {
+
+        /* the oldest gives way: an ended session is no proof of anything */
+
+        q = ngx_queue_head(&sh->queue);
+        ngx_http_mcp_ended_free(mmcf, ngx_queue_data(q, ngx_http_mcp_ended_t,
+                                                     queue));
+
+        ended = ngx_slab_calloc_locked(mmcf->shpool,
+                                       sizeof(ngx_http_mcp_ended_t));
+    }
+
+    if (ended == NULL) {
+        ngx_shmtx_unlock(&mmcf->shpool->mutex);
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ended->uid, session->uid, MCP_SESSION_UID);
+    ended->expires = (time_t) session->created + NGX_HTTP_MCP_SESSION_TIMEOUT;
+    ended->node.key = ngx_http_mcp_ended_key(session->uid);
+
+    ngx_rbtree_insert(&sh->rbtree, &ended->node);
+    ngx_queue_insert_tail(&sh->queue, &ended->queue);
+    sh->ended++;
+
+    ngx_shmtx_unlock(&mmcf->shpool->mutex);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_mcp_session_ended(ngx_http_mcp_main_conf_t *mmcf,
+    mcp_session_t *session)
+{
+    ngx_uint_t  ended;
+
+    if (mmcf->sh->ended == 0) {
+        return 0;
+    }
+
+    ngx_shmtx_lock(&mmcf->shpool->mutex);
+
+    ended = (ngx_http_mcp_ended_find(mmcf->sh, session->uid) != NULL);
+
+    ngx_shmtx_unlock(&mmcf->shpool->mutex);
+
+    return ended;
+}

@@ -1,0 +1,265 @@
+
+/* Session ids: what goes in comes out, and nothing else passes for one. */
+
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "message.h"
+#include "oom.h"
+#include "session.h"
+
+
+#define FIXED  28                /* bytes of the layout without clientInfo */
+
+
+static mcp_arena_t          *arena;
+static const unsigned char   key[MCP_SEAL_KEY] = "thirty-two bytes of a test key..";
+
+
+static int
+setup(void **state)
+{
+    arena = mcp_arena_create();
+    return arena == NULL;
+}
+
+
+static int
+teardown(void **state)
+{
+    mcp_arena_destroy(arena);
+    return 0;
+}
+
+
+/* Decodes bytes that were sealed as if they were a session. */
+
+static int
+decode_bytes(const void *data, size_t len, mcp_session_t *s)
+{
+    mcp_str_t  plain, id;
+
+    plain.data = (unsigned char *) data;
+    plain.len = len;
+
+    assert_int_equal(mcp_seal(key, "session", &plain, arena, &id), MCP_OK);
+
+    return mcp_session_decode(s, key, &id, arena);
+}
+
+
+static void
+make(mcp_session_t *s)
+{
+    memset(s, 0, sizeof(mcp_session_t));
+    memcpy(s->uid, "0123456789abcdef", MCP_SESSION_UID);
+    s->created = UINT64_C(0x0102030405060708);
+    mcp_str_set(&s->version, "2025-11-25");
+    mcp_str_set(&s->client_info, "{\"name\":\"c\",\"version\":\"1\"}");
+}
+
+
+static void
+test_refuses_bad_ids(void **state)
+{
+    size_t         i;
+    mcp_str_t      id, cut, wrong;
+    mcp_session_t  s, out;
+    unsigned char  other[MCP_SEAL_KEY];
+
+    make(&s);
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_OK);
+
+    for (i = 0; i < id.len; i++) {
+        cut.data = id.data;
+        cut.len = i;
+        assert_int_equal(mcp_session_decode(&out, key, &cut, arena),
+                         MCP_ERROR);
+
+        id.data[i] ^= 1;
+        assert_int_equal(mcp_session_decode(&out, key, &id, arena),
+                         MCP_ERROR);
+        id.data[i] ^= 1;
+    }
+
+    memcpy(other, key, MCP_SEAL_KEY);
+    other[31] ^= 1;
+    assert_int_equal(mcp_session_decode(&out, other, &id, arena), MCP_ERROR);
+
+    /* a sealed string of another kind */
+
+    assert_int_equal(mcp_seal(key, "cursor", &s.client_info, arena, &wrong),
+                     MCP_OK);
+    assert_int_equal(mcp_session_decode(&out, key, &wrong, arena), MCP_ERROR);
+
+    wrong.data = NULL;
+    wrong.len = MCP_SESSION_MAX + 1;
+    assert_int_equal(mcp_session_decode(&out, key, &wrong, arena), MCP_ERROR);
+
+    wrong.len = 0;
+    assert_int_equal(mcp_session_decode(&out, key, &wrong, arena), MCP_ERROR);
+
+    assert_int_equal(mcp_session_decode(&out, key, &id, arena), MCP_OK);
+}
+
+
+static void
+test_refuses_bad_layouts(void **state)
+{
+    size_t         i;
+    mcp_session_t  out;
+    unsigned char  data[FIXED + 1024];
+
+    memset(data, 0, sizeof(data));
+    data[0] = 1;
+
+    assert_int_equal(decode_bytes(data, FIXED, &out), MCP_OK);
+
+    for (i = 0; i < FIXED; i++) {
+        assert_int_equal(decode_bytes(data, i, &out), MCP_ERROR);
+    }
+
+    /* trailing bytes */
+
+    assert_int_equal(decode_bytes(data, FIXED + 1, &out), MCP_ERROR);
+
+    /* a clientInfo that is cut, followed by something, too long */
+
+    data[FIXED - 1] = 10;
+    assert_int_equal(decode_bytes(data, FIXED + 10, &out), MCP_OK);
+    assert_int_equal(decode_bytes(data, FIXED + 9, &out), MCP_ERROR);
+    assert_int_equal(decode_bytes(data, FIXED + 11, &out), MCP_ERROR);
+    assert_int_equal(decode_bytes(data, FIXED, &out), MCP_ERROR);
+
+    data[FIXED - 2] = 2;
+    data[FIXED - 1] = 0;
+    assert_int_equal(decode_bytes(data, FIXED + 512, &out), MCP_OK);
+    data[FIXED - 1] = 1;
+    assert_int_equal(decode_bytes(data, FIXED + 513, &out), MCP_ERROR);
+    data[FIXED - 2] = 0xff;
+    data[FIXED - 1] = 0xff;
+    assert_int_equal(decode_bytes(data, FIXED + 1024, &out), MCP_ERROR);
+
+    /* another layout */
+
+    data[FIXED - 2] = 0;
+    data[FIXED - 1] = 0;
+
+    for (i = 0; i < 256; i++) {
+        data[0] = (unsigned char) i;
+        assert_int_equal(decode_bytes(data, FIXED, &out),
+                         i == 1 ? MCP_OK : MCP_ERROR);
+    }
+}
+
+
+static void
+test_every_version(void **state)
+{
+    unsigned       i, n;
+    mcp_str_t      id;
+    mcp_session_t  s, out;
+    unsigned char  data[FIXED];
+
+    make(&s);
+
+    for (n = 0; mcp_legacy_versions[n].len != 0; n++) {
+        s.version = mcp_legacy_versions[n];
+        assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_OK);
+        assert_int_equal(mcp_session_decode(&out, key, &id, arena), MCP_OK);
+        assert_int_equal(out.version.len, s.version.len);
+        assert_memory_equal(out.version.data, s.version.data, s.version.len);
+    }
+
+    assert_true(n >= 3);
+
+    memset(data, 0, sizeof(data));
+    data[0] = 1;
+
+    for (i = 0; i < 256; i++) {
+        data[1] = (unsigned char) i;
+        assert_int_equal(decode_bytes(data, FIXED, &out),
+                         i < n ? MCP_OK : MCP_ERROR);
+    }
+
+    mcp_str_set(&s.version, "2026-07-28");
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_ERROR);
+    mcp_str_set(&s.version, "");
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_ERROR);
+    mcp_str_set(&s.version, "2025-11-2");
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_ERROR);
+}
+
+
+static void
+test_comes_out_as_it_went_in(void **state)
+{
+    size_t         len;
+    mcp_str_t      id;
+    mcp_session_t  s, out;
+    unsigned char  info[MCP_SESSION_INFO_MAX + 1];
+
+    make(&s);
+    memset(info, 'i', sizeof(info));
+    s.client_info.data = info;
+
+    for (len = 0; len <= sizeof(info); len++) {
+        s.client_info.len = len;
+        s.created = (len % 2) ? UINT64_MAX - len : len;
+
+        assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_OK);
+        assert_true(id.len <= MCP_SESSION_MAX);
+
+        assert_int_equal(mcp_session_decode(&out, key, &id, arena), MCP_OK);
+        assert_memory_equal(out.uid, s.uid, MCP_SESSION_UID);
+        assert_true(out.created == s.created);
+        assert_true(mcp_str_is(&out.version, "2025-11-25"));
+
+        /* a larger one is not kept */
+
+        if (len > MCP_SESSION_INFO_MAX) {
+            assert_int_equal(out.client_info.len, 0);
+            continue;
+        }
+
+        assert_int_equal(out.client_info.len, len);
+        assert_memory_equal(out.client_info.data, info, len);
+    }
+}
+
+
+static void
+test_no_memory(void **state)
+{
+    mcp_str_t      id;
+    oom_arena_t    oom;
+    mcp_session_t  s, out;
+
+    make(&s);
+    oom_init(&oom, arena, 0);
+    assert_int_equal(mcp_session_encode(&s, key, &oom.arena, &id), MCP_NOMEM);
+
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_OK);
+    assert_int_equal(mcp_session_decode(&out, key, &id, &oom.arena),
+                     MCP_NOMEM);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(test_refuses_bad_ids, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refuses_bad_layouts,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_comes_out_as_it_went_in,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
