@@ -245,6 +245,20 @@ ngx_int_t ngx_http_mcp_origin_check(ngx_http_request_t *r, ngx_str_t *origin,
     const char **reason);
 
 
+/* --- secrets: ngx_http_mcp_secret.c --------------------------------------- */
+
+
+char *ngx_http_mcp_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * The secret that "env:NAME" or "file:PATH" names, from cf->pool.
+ * NGX_CONF_ERROR: an [emerg] was logged; it never holds the secret.
+ */
+
+char *ngx_http_mcp_secret_read(ngx_conf_t *cf, ngx_str_t *from,
+    ngx_str_t *secret);
+
+
 /* --- one request to one backend: ngx_http_mcp_exchange.c ------------------- */
 
 

@@ -458,6 +458,7 @@ test_decode_refused(void **state)
         "=?base64? SGVsbG8=?=", "=?base64?SGVs bG8=?=",
         "=?base64?SGVs\tbG8=?=", "=?base64?SGVsbG8=\n?=",
         "=?base64?QR==?=", "=?base64?QUJ=?=", "=?base64?QUF=?=",
+        "=?base64?QUK=?=", "=?base64?QY==?=",
 
         "=?base64?/w==?=", "=?base64?wIA=?=", "=?base64?wK8=?=",
         "=?base64?4ICA?=",               /* overlong */

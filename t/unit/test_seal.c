@@ -115,7 +115,7 @@ test_refuses_every_cut_and_addition(void **state)
 
     for (i = 0; i < sizeof(SEALED) - 1; i++) {
         assert_int_equal(unseal("label", SEALED, i, &out), MCP_ERROR);
-        assert_int_equal(unseal("label", SEALED + 1 + i,
+        assert_int_equal(unseal("label", &SEALED[1 + i],
                                 sizeof(SEALED) - 2 - i, &out), MCP_ERROR);
     }
 

@@ -15,8 +15,10 @@
 #define FIXED  28                /* bytes of the layout without clientInfo */
 
 
-static mcp_arena_t          *arena;
-static const unsigned char   key[MCP_SEAL_KEY] = "thirty-two bytes of a test key..";
+static mcp_arena_t  *arena;
+
+static const unsigned char  key[MCP_SEAL_KEY] =
+    "thirty-two bytes of a test key..";
 
 
 static int

@@ -22,6 +22,7 @@ package Sentinel::MCP;
 #   raw       the body as text, in place of the message
 #   path      another path
 #   stream    1: a Sentinel::HTTP whose head has been read is returned
+#   send      1: ... of which nothing has been read yet
 #   on        a Sentinel::HTTP, kept open, to send the request on
 #   timeout   seconds for each read
 
@@ -68,9 +69,11 @@ sub http {
     $body = $json->encode($body) if ref $body;
     $c = $self->connection(%opt);
     $c->request($method, $path,
-                { $opt{on} ? () : $opt{stream} ? ()
-                                : (Connection => 'close'),
+                { $opt{on} || $opt{stream} || $opt{send}
+                      ? () : (Connection => 'close'),
                   %{ $self->{headers} }, %{ $headers || {} } }, $body);
+
+    return $c if $opt{send};
 
     if ($opt{stream}) {
         $c->head($opt{timeout});

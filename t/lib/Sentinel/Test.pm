@@ -482,36 +482,41 @@ sub json_text { return $text->encode($_[0]) }
 sub node { return "$root/t/node_modules/.bin/node" }
 
 
-# server('sdk1-server.mjs', args...): runs on a free port, which it is
-# given as PORT; returns the process, with url().
+# server('sdk1-server.mjs', { NAME => 'value' }, args...): runs on a free
+# port, which it is given as PORT and in place of %%PORT%%; the environment
+# may be left out.  Returns the process, with url().
 
 sub server {
     my ($program, @arguments) = @_;
-    my ($port, $process);
+    my ($port, $process, $env);
 
     $port = free_port();
+    $env = ref $arguments[0] ? shift @arguments : {};
     $program = "$root/t/servers/$program" if $program !~ m{/};
     $process = spawn(
         name => $program,
         command => [ node(), '--require', "$root/scripts/loopback.cjs",
                      $program, map { s/%%PORT%%/$port/gr } @arguments ],
-        env => { PORT => $port }, port => $port);
+        env => { PORT => $port, %$env }, port => $port);
 
     return bless $process, 'Sentinel::Test::Server';
 }
 
 
-# client('sdk1-client.mjs', $url, args...): what the program printed, as
-# data.
+# client('sdk1-client.mjs', { NAME => 'value' }, $url, calls): what the
+# program printed, as data; { failed } if it failed.
 
 sub client {
     my ($program, @arguments) = @_;
-    my ($status, $out, $err, $result);
+    my ($env, $status, $out, $err, $result);
+
+    $env = ref $arguments[0] ? shift @arguments : {};
 
     ($status, $out, $err) = capture(
-        command => [ node(), "$root/t/servers/$program", @arguments ],
-        timeout => 60);
-    $result = eval { $text->decode($out) };
+        command => [ node(), "$root/t/servers/$program",
+                     map { ref $_ ? json_text($_) : $_ } @arguments ],
+        env => $env, timeout => 60);
+    $result = eval { JSON::PP::decode_json($out) };
 
     return $result if $status eq '0' && $result;
     return { failed => "$program: exit status $status\n$out\n$err" };

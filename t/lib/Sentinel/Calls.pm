@@ -1,0 +1,119 @@
+package Sentinel::Calls;
+
+# A Sentinel::Test that knows what nginx logged of each call.
+#
+#   my $t = Sentinel::Calls->new(backends => [...]);
+#   my $path = $t->tag;              for the option path of a request
+#   my $r = $t->record($path);       waits for the line: id, outcome, code,
+#                                    era, backend, method, name, status,
+#                                    upstream_status, upstream_addr, time
+#   $t->logged($path, qr/.../)       an [error] line about that call
+#   $t->count('ok')                  calls with that outcome
+#   memory($pid)  fds($pid)          of a process: bytes resident, descriptors
+
+use strict;
+use warnings;
+
+use Exporter qw/import/;
+use POSIX ();
+
+use Sentinel::Process;
+use Sentinel::Test ();
+
+our @ISA = qw/Sentinel::Test/;
+our @EXPORT = qw/memory fds/;
+
+my @fields = qw/args id outcome code era backend method name status
+                upstream_status upstream_addr time/;
+my $page = POSIX::sysconf(POSIX::_SC_PAGESIZE());
+
+
+sub new {
+    my ($class, %arg) = @_;
+
+    $arg{http} = "    log_format calls escape=none '"
+        . join("\t", '$args', (map { "\$mcp_$_" } qw/request_id outcome
+            error_code era backend method name/), '$status',
+            '$upstream_status', '$upstream_addr', '$request_time')
+        . "';\n" . ($arg{http} // '');
+    $arg{server} = "        access_log %%DIR%%/calls.log calls;\n"
+        . ($arg{server} // '');
+
+    return $class->SUPER::new(%arg);
+}
+
+
+sub tag {
+    my ($self) = @_;
+
+    return "$self->{path}?n=" . ++$self->{tags};
+}
+
+
+sub records {
+    my ($self) = @_;
+    my (@records, %r);
+
+    for ($self->read('calls.log') =~ /^(.*)\n/mg) {
+        @r{@fields} = split /\t/;
+        push @records, { %r };
+    }
+
+    return @records;
+}
+
+
+# The line is written when all of the answer was.
+
+sub record {
+    my ($self, $path) = @_;
+    my ($args, $r);
+
+    ($args) = $path =~ /\?(.*)/;
+    $r = $self->{known}{$args};
+
+    await {
+        $self->{known} = { map { $_->{args} => $_ } $self->records };
+        $r = $self->{known}{$args};
+    } if !$r;
+
+    return $r // {};
+}
+
+
+sub logged {
+    my ($self, $path, $pattern) = @_;
+    my $id;
+
+    $id = $self->record($path)->{id} // return 0;
+
+    return scalar grep { /\Q$id\E/ && /\[error\]/ && $_ =~ $pattern }
+                  split /\n/, $self->error_log;
+}
+
+
+sub count {
+    my ($self, $outcome) = @_;
+
+    return scalar grep { $_->{outcome} eq $outcome } $self->records;
+}
+
+
+sub memory {
+    my ($pid) = @_;
+
+    return (split / /, Sentinel::Process::slurp("/proc/$pid/statm"))[1]
+           * $page;
+}
+
+
+sub fds {
+    my ($pid) = @_;
+    my @fds;
+
+    @fds = glob "/proc/$pid/fd/*";
+
+    return scalar @fds;
+}
+
+1;

@@ -1,0 +1,96 @@
+package Sentinel::Checks;
+
+# What the tests of the protocol's side check again and again.
+#
+#   refused $r, $status, $code, $name, id => '"x"';
+#       a well-formed JSON-RPC error with that HTTP status and code and, if
+#       given, that id (JSON text, byte for byte); returns the error
+#   id_of $r                     the bytes of the answer's id, as JSON text
+#   untouched $backend, $name, sub { ... };
+#       no request came to the backend while the code ran
+#   sent $backend, sub { ... };  the requests that came in the meantime
+#   lines $request, 'Mcp-Name'   all values of a header of such a request
+#   params $method, $params, %opt    a modern request's body, as text
+
+use strict;
+use warnings;
+
+use Exporter qw/import/;
+use JSON::PP;
+use Test::More;
+
+our @EXPORT = qw/refused id_of untouched sent lines/;
+
+
+sub id_of {
+    my ($r) = @_;
+
+    return $r->body =~ /"id":("(?:[^"\\]|\\.)*"|[^,}]*)/ ? $1 : undef;
+}
+
+
+sub refused {
+    my ($r, $status, $code, $name, %opt) = @_;
+    my (%got, %want, $json, $error);
+
+    if (!$r) {
+        fail "$name: no answer";
+        return {};
+    }
+
+    $json = eval { $r->json };
+    $json = {} if ref $json ne 'HASH';
+    $error = ref $json->{error} eq 'HASH' ? $json->{error} : {};
+
+    %got = (status => $r->status, code => $error->{code},
+            type => $r->header('Content-Type'),
+            message => length($error->{message} // '') ? 'some' : 'none',
+            members => join(' ', sort keys %$json),
+            jsonrpc => $json->{jsonrpc});
+    %want = (status => $status, code => $code, type => 'application/json',
+             message => 'some', members => 'error id jsonrpc',
+             jsonrpc => '2.0');
+
+    if (exists $opt{id}) {
+        $got{id} = id_of($r);
+        $want{id} = $opt{id};
+    }
+
+    is_deeply \%got, \%want, $name
+        or diag 'the answer: ' . substr $r->body, 0, 300;
+
+    return $error;
+}
+
+
+sub sent {
+    my ($backend, $code) = @_;
+    my $before;
+
+    $before = () = $backend->requests;
+    $code->();
+
+    return ($backend->requests)[$before .. -1 + $backend->requests];
+}
+
+
+sub untouched {
+    my ($backend, $name, $code) = @_;
+    my @sent;
+
+    # a listener's stream and a refresh are the manager's own
+    @sent = grep { ($_->{headers}{'x-request-id'} // '') ne '' }
+            sent($backend, $code);
+
+    is_deeply [ map { $_->{body} } @sent ], [], $name;
+}
+
+
+sub lines {
+    my ($request, $name) = @_;
+
+    return map { $_->[1] } grep { lc $_->[0] eq lc $name }
+           @{ $request->{raw_headers} };
+}
+
+1;
