@@ -63,6 +63,7 @@ ngx_http_mcp_core_str(const ngx_str_t *s)
 
 #define NGX_HTTP_MCP_SESSION_ID_MAX  512
 #define NGX_HTTP_MCP_VERSION_MAX     16
+#define NGX_HTTP_MCP_CANCEL_RING     256
 
 
 /*
@@ -95,6 +96,8 @@ typedef struct {
     ngx_rbtree_node_t            sentinel;
     ngx_queue_t                  queue;      /* ... by age */
     ngx_queue_t                  peers;
+    ngx_atomic_t                 cancel_seq; /* of keys put into the ring */
+    uint64_t                     cancel[NGX_HTTP_MCP_CANCEL_RING];
     u_char                       key[MCP_SEAL_KEY];
 } ngx_http_mcp_shctx_t;
 
@@ -472,6 +475,8 @@ struct ngx_http_mcp_call_s {
     ngx_event_t                  wait;
     ngx_msec_t                   wait_until;
 
+    ngx_rbtree_node_t            cancel;     /* ngx_http_mcp_cancel.c */
+
     /* the proxied call: ngx_http_mcp_proxy.c */
     ngx_http_mcp_exchange_t     *exchange;
     mcp_relay_conf_t             relay_conf;
@@ -516,6 +521,7 @@ struct ngx_http_mcp_call_s {
     unsigned                     failed:1;
     unsigned                     finished:1;
     unsigned                     relayed:1;  /* a relay was fed */
+    unsigned                     cancellable:1;  /* is in the tree of calls */
 };
 
 
@@ -523,6 +529,7 @@ struct ngx_http_mcp_call_s {
 
 ngx_int_t ngx_http_mcp_handler(ngx_http_request_t *r);
 ngx_http_mcp_call_t *ngx_http_mcp_get_call(ngx_http_request_t *r);
+ngx_str_t ngx_http_mcp_trim(ngx_str_t *value);
 void ngx_http_mcp_arena_init(mcp_arena_t *arena, ngx_pool_t *pool);
 
 /* ngx_http_mcp_dispatch.c: what a message asks for */
@@ -532,6 +539,19 @@ void ngx_http_mcp_dispatch(ngx_http_mcp_call_t *call);
 /* ngx_http_mcp_proxy.c: a call that goes to call->backend */
 
 void ngx_http_mcp_proxy(ngx_http_mcp_call_t *call);
+
+/* The client has cancelled it: it ends without an answer. */
+
+void ngx_http_mcp_proxy_cancelled(ngx_http_mcp_call_t *call);
+
+/*
+ * ngx_http_mcp_cancel.c: calls of legacy clients, for notifications/cancelled.
+ * notify() may end a call of this worker.
+ */
+
+void ngx_http_mcp_cancel_register(ngx_http_mcp_call_t *call);
+void ngx_http_mcp_cancel_unregister(ngx_http_mcp_call_t *call);
+void ngx_http_mcp_cancel_notify(ngx_http_mcp_call_t *call);
 
 /* ngx_http_mcp_relay.c: what comes back, and how it goes to the client */
 
@@ -544,6 +564,10 @@ void ngx_http_mcp_relay_done(ngx_http_mcp_call_t *call);
 void ngx_http_mcp_relay_fail(ngx_http_mcp_call_t *call, ngx_int_t code,
     const char *text);
 void ngx_http_mcp_relay_write(ngx_http_request_t *r);
+
+/* Ends what the client gets, without a response. */
+
+void ngx_http_mcp_relay_cancelled(ngx_http_mcp_call_t *call);
 
 /*
  * ngx_http_mcp_send.c: a whole answer of the gateway's own, which finalizes

@@ -84,6 +84,12 @@ ngx_http_mcp_dispatch(ngx_http_mcp_call_t *call)
          * that the gateway does not send yet
          */
 
+        if (call->message.method == MCP_CANCELLED
+            && call->era == MCP_ERA_LEGACY)
+        {
+            ngx_http_mcp_cancel_notify(call);
+        }
+
         call->outcome = NGX_HTTP_MCP_OK;
         ngx_http_mcp_send_empty(call, NGX_HTTP_ACCEPTED);
         return;
@@ -510,6 +516,11 @@ ngx_http_mcp_call_tool(ngx_http_mcp_call_t *call, mcp_list_e list)
         call->item = NULL;
 
         if (ngx_http_mcp_wait(call) == NGX_AGAIN) {
+            return;
+        }
+
+        if (list == MCP_PROMPTS && !call->view->list[list].offered) {
+            ngx_http_mcp_unknown_method(call);
             return;
         }
 

@@ -147,6 +147,28 @@ ngx_http_mcp_handler(ngx_http_request_t *r)
 }
 
 
+/* RFC 9110, 5.6.3: nginx takes away the spaces, not the tabs */
+
+ngx_str_t
+ngx_http_mcp_trim(ngx_str_t *value)
+{
+    ngx_str_t  s;
+
+    s = *value;
+
+    while (s.len && (s.data[0] == ' ' || s.data[0] == '\t')) {
+        s.data++;
+        s.len--;
+    }
+
+    while (s.len && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t')) {
+        s.len--;
+    }
+
+    return s;
+}
+
+
 static void
 ngx_http_mcp_read_headers(ngx_http_mcp_call_t *call)
 {
@@ -206,7 +228,7 @@ ngx_http_mcp_read_headers(ngx_http_mcp_call_t *call)
                 }
             }
 
-            *field = h[i].value;
+            *field = ngx_http_mcp_trim(&h[i].value);
 
             if (hn->offset == offsetof(ngx_http_mcp_headers_t, accept)) {
                 ngx_http_mcp_read_accept(call);

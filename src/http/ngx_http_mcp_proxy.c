@@ -84,6 +84,7 @@ ngx_http_mcp_proxy(ngx_http_mcp_call_t *call)
 
     } else {
         r->read_event_handler = ngx_http_block_reading;
+        ngx_http_mcp_cancel_register(call);
     }
 
     r->write_event_handler = ngx_http_mcp_relay_write;
@@ -382,11 +383,12 @@ ngx_http_mcp_proxy_modern(ngx_http_mcp_call_t *call, mcp_buf_t *b)
 static ngx_int_t
 ngx_http_mcp_proxy_params(ngx_http_mcp_call_t *call, mcp_buf_t *b)
 {
-    mcp_str_t         value, text;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-    const mcp_item_t *item;
+    ngx_str_t          trimmed;
+    mcp_str_t          value, text;
+    ngx_uint_t         i;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *h;
+    const mcp_item_t  *item;
 
     if (call->era == MCP_ERA_MODERN) {
 
@@ -399,7 +401,8 @@ ngx_http_mcp_proxy_params(ngx_http_mcp_call_t *call, mcp_buf_t *b)
                 if (h[i].key.len > 10
                     && ngx_strncmp(h[i].lowcase_key, "mcp-param-", 10) == 0)
                 {
-                    value = ngx_http_mcp_core_str(&h[i].value);
+                    trimmed = ngx_http_mcp_trim(&h[i].value);
+                    value = ngx_http_mcp_core_str(&trimmed);
                     ngx_http_mcp_proxy_line(b, (char *) h[i].key.data,
                                             h[i].key.len, &value);
                 }
@@ -469,6 +472,7 @@ ngx_http_mcp_param_header(ngx_http_request_t *r, const mcp_str_t *name,
 static ngx_int_t
 ngx_http_mcp_check_params(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
 {
+    ngx_str_t          trimmed;
     mcp_str_t          value;
     ngx_uint_t         i, n;
     ngx_list_part_t   *part;
@@ -491,7 +495,9 @@ ngx_http_mcp_check_params(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
             value = ngx_http_mcp_core_str(&h[i].key);
             (void) ngx_http_mcp_param_header(call->request, &value, &n);
 
-            if (n > 1 || ngx_http_mcp_printable(&h[i].value) != NGX_OK) {
+            trimmed = ngx_http_mcp_trim(&h[i].value);
+
+            if (n > 1 || ngx_http_mcp_printable(&trimmed) != NGX_OK) {
                 ngx_memzero(fault, sizeof(mcp_fault_t));
                 fault->code = MCP_E_HEADER;
                 fault->status = NGX_HTTP_BAD_REQUEST;
@@ -510,7 +516,9 @@ ngx_http_mcp_check_params(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
         h = ngx_http_mcp_param_header(call->request,
                                       &item->params.param[i].header, &n);
         if (h) {
-            value = ngx_http_mcp_core_str(&h->value);
+            trimmed = ngx_http_mcp_trim(&h->value);
+            value = ngx_http_mcp_core_str(&trimmed);
+
         } else {
             ngx_memzero(&value, sizeof(mcp_str_t));
         }
@@ -684,6 +692,8 @@ ngx_http_mcp_proxy_cleanup(void *data)
 {
     ngx_http_mcp_call_t *call = data;
 
+    ngx_http_mcp_cancel_unregister(call);
+
     if (call->linger.timer_set) {
         ngx_del_timer(&call->linger);
     }
@@ -703,6 +713,34 @@ ngx_http_mcp_proxy_cleanup(void *data)
     if (call->era == MCP_ERA_MODERN && call->source->era == MCP_ERA_LEGACY) {
         ngx_http_mcp_proxy_cancel(call);
     }
+}
+
+
+void
+ngx_http_mcp_proxy_cancelled(ngx_http_mcp_call_t *call)
+{
+    if (call->finished || call->answered || call->failed || call->gone) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
+                  "mcp call %*s is cancelled by the client",
+                  sizeof(call->uuid), call->uuid);
+
+    call->outcome = NGX_HTTP_MCP_CANCELLED;
+
+    if (call->source->era == MCP_ERA_LEGACY && !call->renewing
+        && !call->done)
+    {
+        ngx_http_mcp_proxy_cancel(call);
+    }
+
+    if (call->exchange && !call->done) {
+        ngx_http_mcp_exchange_abort(call->exchange);
+        call->done = 1;
+    }
+
+    ngx_http_mcp_relay_cancelled(call);
 }
 
 

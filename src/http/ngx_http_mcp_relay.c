@@ -995,6 +995,37 @@ ngx_http_mcp_relay_linger(ngx_event_t *ev)
 }
 
 
+/*
+ * A cancelled request gets no response (MCP 2025-11-25, "Cancellation"), but
+ * HTTP wants an answer: a stream without one.
+ */
+
+void
+ngx_http_mcp_relay_cancelled(ngx_http_mcp_call_t *call)
+{
+    ngx_int_t  rc;
+
+    call->finished = 1;
+
+    if (call->partial || (call->started && !call->sse_out)) {
+        ngx_http_finalize_request(call->request, NGX_ERROR);
+        return;
+    }
+
+    call->sse_out = 1;
+
+    if (!call->started
+        && ngx_http_mcp_relay_send_header(call, 0) != NGX_OK)
+    {
+        return;
+    }
+
+    rc = ngx_http_mcp_relay_flush(call, 1);
+
+    ngx_http_finalize_request(call->request, rc);
+}
+
+
 /* The stream has begun; the error is its last event. */
 
 static void

@@ -210,8 +210,8 @@ test_schemas(void **state)
         "{\"properties\":{\"a\":{\"enum\":[" GOOD "]}}}",
         "{\"examples\":[" IN "]}", "{\"default\":" IN "}",
         "{\"required\":[\"x-mcp-header\"]}",
-        "{\"description\":\"x-mcp-header\",\"x-mcp-headers\":\"A\","
-        "\"X-MCP-Header\":\"B\"}"
+        "{\"description\":\"x-mcp-header\"}",
+        "{\"x-mcp-headers\":\"A\",\"X-MCP-Header\":\"B\"}"
     };
 
     for (i = 0; i < sizeof(none) / sizeof(char *); i++) {

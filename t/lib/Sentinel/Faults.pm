@@ -209,7 +209,7 @@ sub judge {
     if (defined $case->{text}) {
         $want{text} = $case->{text};
         $got{text} = !$message ? undef : $r->text;
-        $want{outcome} = 'ok';
+        $want{outcome} = $case->{outcome} // 'ok';
 
     } else {
         $want{code} = $want{logged_code} = $case->{code};

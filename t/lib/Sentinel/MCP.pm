@@ -113,7 +113,7 @@ sub header_value {
     return $text if $text =~ /\A[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\z/
                     && $text !~ /\A=\?base64\?/;
 
-    utf8::encode($text) if utf8::is_utf8($text);
+    utf8::encode($text);
 
     return '=?base64?' . encode_base64($text, '') . '?=';
 }
