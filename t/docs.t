@@ -70,6 +70,7 @@ sub accepted {
                (?:[^{};]*;|\s*\{[^}]*\})//xmg;
     $conf =~ s/\b[\w-]+(?:\.[\w-]+)*\.example\b/127.0.0.1/g;
     $conf =~ s/\blisten\s[^;]*;/listen 127.0.0.1:%%PORT%%;/g;
+    $conf =~ s/^ +access_log [^;]*;//mg;
     $conf =~ s/^http \{/http {\n%%HTTP%%/m;
     $secrets{$_} = 'x' for $conf =~ /\benv:(\w+)/g;
 

@@ -508,6 +508,7 @@ struct ngx_http_mcp_call_s {
     unsigned                     accept_json:1;
     unsigned                     accept_sse:1;
     unsigned                     in_event:1; /* SSE: an event is under way */
+    unsigned                     broken:1;   /* ... and is no message */
     unsigned                     sse_out:1;  /* the client gets a stream */
     unsigned                     started:1;  /* the header went to the client */
     unsigned                     answered:1; /* the response is whole in out */
@@ -539,6 +540,20 @@ void ngx_http_mcp_dispatch(ngx_http_mcp_call_t *call);
 /* ngx_http_mcp_proxy.c: a call that goes to call->backend */
 
 void ngx_http_mcp_proxy(ngx_http_mcp_call_t *call);
+
+void ngx_http_mcp_proxy_line(mcp_buf_t *b, const char *name, size_t len,
+    const mcp_str_t *value);
+
+/*
+ * ngx_http_mcp_params.c: Mcp-Param-* headers of a modern client against the
+ * body (NGX_DECLINED: *fault says what), and those for a modern backend.
+ */
+
+ngx_int_t ngx_http_mcp_params_check(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+ngx_int_t ngx_http_mcp_params_forward(ngx_http_mcp_call_t *call,
+    mcp_buf_t *b);
+ngx_int_t ngx_http_mcp_printable(ngx_str_t *s);
 
 /* The client has cancelled it: it ends without an answer. */
 

@@ -324,7 +324,11 @@ ngx_http_mcp_fetch_sse(ngx_http_mcp_fetch_t *f, u_char *p, size_t len)
             break;
 
         case MCP_SSE_EVENT:
-            ngx_http_mcp_fetch_event_done(f);
+            if (tok.foreign) {
+                f->collected.len = 0;
+            } else {
+                ngx_http_mcp_fetch_event_done(f);
+            }
             break;
 
         default:

@@ -15,10 +15,6 @@ static ngx_int_t ngx_http_mcp_proxy_headers(ngx_http_mcp_call_t *call,
     ngx_http_mcp_exchange_t *x);
 static ngx_int_t ngx_http_mcp_proxy_modern(ngx_http_mcp_call_t *call,
     mcp_buf_t *b);
-static ngx_int_t ngx_http_mcp_proxy_params(ngx_http_mcp_call_t *call,
-    mcp_buf_t *b);
-static ngx_int_t ngx_http_mcp_check_params(ngx_http_mcp_call_t *call,
-    mcp_fault_t *fault);
 static void ngx_http_mcp_proxy_done(ngx_http_mcp_exchange_t *x);
 static ngx_uint_t ngx_http_mcp_proxy_renew(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_proxy_cleanup(void *data);
@@ -36,7 +32,7 @@ ngx_http_mcp_proxy(ngx_http_mcp_call_t *call)
 
     if (call->era == MCP_ERA_MODERN) {
 
-        switch (ngx_http_mcp_check_params(call, &fault)) {
+        switch (ngx_http_mcp_params_check(call, &fault)) {
 
         case NGX_OK:
             break;
@@ -89,7 +85,21 @@ ngx_http_mcp_proxy(ngx_http_mcp_call_t *call)
 
     r->write_event_handler = ngx_http_mcp_relay_write;
 
-    if (ngx_http_mcp_proxy_start(call) != NGX_OK) {
+    switch (ngx_http_mcp_proxy_start(call)) {
+
+    case NGX_OK:
+        return;
+
+    case NGX_DECLINED:
+        ngx_memzero(&fault, sizeof(mcp_fault_t));
+        fault.code = MCP_E_PARAMS;
+        fault.status = NGX_HTTP_OK;
+        mcp_str_set(&fault.message, "too many members of params._meta are "
+                    "named io.modelcontextprotocol/...");
+        ngx_http_mcp_send_fault(call, &fault);
+        return;
+
+    default:
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
 }
@@ -98,6 +108,7 @@ ngx_http_mcp_proxy(ngx_http_mcp_call_t *call)
 static ngx_int_t
 ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call)
 {
+    ngx_int_t                  rc;
     ngx_http_request_t        *r;
     ngx_http_mcp_exchange_t   *x;
     ngx_http_mcp_main_conf_t  *mmcf;
@@ -130,8 +141,13 @@ ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call)
 
     x->idempotent = (call->message.method != MCP_TOOLS_CALL);
 
-    if (ngx_http_mcp_proxy_body(call, x) != NGX_OK
-        || ngx_http_mcp_proxy_headers(call, x) != NGX_OK
+    rc = ngx_http_mcp_proxy_body(call, x);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_mcp_proxy_headers(call, x) != NGX_OK
         || ngx_http_mcp_relay_init(call) != NGX_OK)
     {
         return NGX_ERROR;
@@ -244,7 +260,15 @@ ngx_http_mcp_proxy_body(ngx_http_mcp_call_t *call, ngx_http_mcp_exchange_t *x)
         fw.token = call->relay_conf.token;
     }
 
-    if (mcp_forward(m, &fw, &call->arena, &edits) != MCP_OK) {
+    switch (mcp_forward(m, &fw, &call->arena, &edits)) {
+
+    case MCP_OK:
+        break;
+
+    case MCP_ERROR:
+        return NGX_DECLINED;
+
+    default:
         return NGX_ERROR;
     }
 
@@ -266,22 +290,7 @@ ngx_http_mcp_proxy_body(ngx_http_mcp_call_t *call, ngx_http_mcp_exchange_t *x)
 }
 
 
-static ngx_int_t
-ngx_http_mcp_printable(ngx_str_t *s)
-{
-    size_t  i;
-
-    for (i = 0; i < s->len; i++) {
-        if (s->data[i] < 0x20 || s->data[i] > 0x7e) {
-            return NGX_DECLINED;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static void
+void
 ngx_http_mcp_proxy_line(mcp_buf_t *b, const char *name, size_t len,
     const mcp_str_t *value)
 {
@@ -371,173 +380,7 @@ ngx_http_mcp_proxy_modern(ngx_http_mcp_call_t *call, mcp_buf_t *b)
         ngx_http_mcp_line(b, "Mcp-Name", &value);
     }
 
-    return ngx_http_mcp_proxy_params(call, b);
-}
-
-
-/*
- * Mcp-Param-*: a modern client's own, which agree with the body as far as the
- * tool's schema names them; for a legacy client they are made.
- */
-
-static ngx_int_t
-ngx_http_mcp_proxy_params(ngx_http_mcp_call_t *call, mcp_buf_t *b)
-{
-    ngx_str_t          trimmed;
-    mcp_str_t          value, text;
-    ngx_uint_t         i;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h;
-    const mcp_item_t  *item;
-
-    if (call->era == MCP_ERA_MODERN) {
-
-        part = &call->request->headers_in.headers.part;
-
-        for ( /* void */ ; part; part = part->next) {
-            h = part->elts;
-
-            for (i = 0; i < part->nelts; i++) {
-                if (h[i].key.len > 10
-                    && ngx_strncmp(h[i].lowcase_key, "mcp-param-", 10) == 0)
-                {
-                    trimmed = ngx_http_mcp_trim(&h[i].value);
-                    value = ngx_http_mcp_core_str(&trimmed);
-                    ngx_http_mcp_proxy_line(b, (char *) h[i].key.data,
-                                            h[i].key.len, &value);
-                }
-            }
-        }
-
-        return NGX_OK;
-    }
-
-    item = call->item;
-
-    for (i = 0; item && i < item->params.n; i++) {
-
-        switch (mcp_param_value(&item->params.param[i], &call->message,
-                                &call->arena, &value))
-        {
-        case MCP_OK:
-            break;
-
-        case MCP_NOMEM:
-            return NGX_ERROR;
-
-        default:
-            continue;
-        }
-
-        if (mcp_header_encode(&value, &call->arena, &text) != MCP_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_http_mcp_proxy_line(b, (char *) item->params.param[i].header.data,
-                                item->params.param[i].header.len, &text);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_table_elt_t *
-ngx_http_mcp_param_header(ngx_http_request_t *r, const mcp_str_t *name,
-    ngx_uint_t *n)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *found;
-
-    *n = 0;
-    found = NULL;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len == name->len
-                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
-            {
-                found = &h[i];
-                (*n)++;
-            }
-        }
-    }
-
-    return found;
-}
-
-
-static ngx_int_t
-ngx_http_mcp_check_params(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
-{
-    ngx_str_t          trimmed;
-    mcp_str_t          value;
-    ngx_uint_t         i, n;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h;
-    const mcp_item_t  *item;
-
-    for (part = &call->request->headers_in.headers.part; part;
-         part = part->next)
-    {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len <= 10
-                || ngx_strncmp(h[i].lowcase_key, "mcp-param-", 10) != 0)
-            {
-                continue;
-            }
-
-            value = ngx_http_mcp_core_str(&h[i].key);
-            (void) ngx_http_mcp_param_header(call->request, &value, &n);
-
-            trimmed = ngx_http_mcp_trim(&h[i].value);
-
-            if (n > 1 || ngx_http_mcp_printable(&trimmed) != NGX_OK) {
-                ngx_memzero(fault, sizeof(mcp_fault_t));
-                fault->code = MCP_E_HEADER;
-                fault->status = NGX_HTTP_BAD_REQUEST;
-                mcp_str_set(&fault->message, "an Mcp-Param header was sent "
-                            "twice or holds bytes that must be sent as "
-                            "=?base64?...?=");
-                return NGX_DECLINED;
-            }
-        }
-    }
-
-    item = call->item;
-
-    for (i = 0; item && i < item->params.n; i++) {
-
-        h = ngx_http_mcp_param_header(call->request,
-                                      &item->params.param[i].header, &n);
-        if (h) {
-            trimmed = ngx_http_mcp_trim(&h->value);
-            value = ngx_http_mcp_core_str(&trimmed);
-
-        } else {
-            ngx_memzero(&value, sizeof(mcp_str_t));
-        }
-
-        switch (mcp_param_check(&item->params.param[i], &call->message, &value,
-                                &call->arena, fault))
-        {
-        case MCP_OK:
-            break;
-
-        case MCP_ERROR:
-            return NGX_DECLINED;
-
-        default:
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
+    return ngx_http_mcp_params_forward(call, b);
 }
 
 

@@ -28,7 +28,8 @@ static ngx_int_t ngx_http_mcp_relay_sse(ngx_http_mcp_call_t *call, u_char *p,
     size_t len);
 static ngx_int_t ngx_http_mcp_relay_event_data(ngx_http_mcp_call_t *call,
     const unsigned char *p, size_t len);
-static ngx_int_t ngx_http_mcp_relay_event(ngx_http_mcp_call_t *call);
+static ngx_int_t ngx_http_mcp_relay_event(ngx_http_mcp_call_t *call,
+    ngx_uint_t foreign);
 static ngx_uint_t ngx_http_mcp_relay_wanted(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_request(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_comment(ngx_http_mcp_call_t *call);
@@ -172,6 +173,14 @@ ngx_http_mcp_relay_feed(ngx_http_mcp_call_t *call, const unsigned char *p,
         return NGX_OK;
     }
 
+    if (call->in_event && !call->partial) {
+
+        /* the end of the event tells whether it was meant for us */
+
+        call->broken = 1;
+        return NGX_OK;
+    }
+
     ngx_http_mcp_relay_broken(call);
 
     return NGX_ERROR;
@@ -184,7 +193,8 @@ ngx_http_mcp_relay_broken(ngx_http_mcp_call_t *call)
     ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
                   "backend \"%V\" broke the protocol in call %*s: %s",
                   &call->backend->name, sizeof(call->uuid), call->uuid,
-                  call->relay.why);
+                  call->relay.why ? call->relay.why
+                                  : "an event of another type");
 
     ngx_http_mcp_relay_fail(call, MCP_E_BACKEND,
                             "the backend's answer is not valid JSON-RPC; the "
@@ -235,7 +245,7 @@ ngx_http_mcp_relay_sse(ngx_http_mcp_call_t *call, u_char *p, size_t len)
 
         case MCP_SSE_EVENT:
             if (call->in_event) {
-                rc = ngx_http_mcp_relay_event(call);
+                rc = ngx_http_mcp_relay_event(call, tok.foreign);
             }
             break;
 
@@ -267,6 +277,7 @@ ngx_http_mcp_relay_event_data(ngx_http_mcp_call_t *call,
 
     if (!call->in_event) {
         call->in_event = 1;
+        call->broken = 0;
         mcp_relay_init(&call->relay, &call->relay_conf);
 
         if (call->sse_out
@@ -275,6 +286,10 @@ ngx_http_mcp_relay_event_data(ngx_http_mcp_call_t *call,
         {
             return NGX_ERROR;
         }
+    }
+
+    if (call->broken) {
+        return NGX_OK;
     }
 
     if (ngx_http_mcp_relay_feed(call, p, len) != NGX_OK) {
@@ -286,14 +301,21 @@ ngx_http_mcp_relay_event_data(ngx_http_mcp_call_t *call,
 
 
 static ngx_int_t
-ngx_http_mcp_relay_event(ngx_http_mcp_call_t *call)
+ngx_http_mcp_relay_event(ngx_http_mcp_call_t *call, ngx_uint_t foreign)
 {
     mcp_relay_t  *re;
 
     re = &call->relay;
     call->in_event = 0;
 
-    if (mcp_relay_finish(re, ngx_http_mcp_relay_out, call) != MCP_DONE) {
+    if (foreign && !call->partial) {
+        ngx_http_mcp_relay_drop(call);
+        return NGX_OK;
+    }
+
+    if (foreign || call->broken
+        || mcp_relay_finish(re, ngx_http_mcp_relay_out, call) != MCP_DONE)
+    {
         ngx_http_mcp_relay_broken(call);
         return NGX_ERROR;
     }

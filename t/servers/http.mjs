@@ -133,13 +133,11 @@ export class MemoryEventStore {
         const streamId = this.#events[last]?.streamId;
 
         for (let i = last + 1; i < this.#events.length; i++) {
-            const event = this.#events[i];
+            const { streamId: of, message } = this.#events[i];
 
             /* the event that opens a stream has no message in it */
-            if (event.streamId === streamId && event.message.method
-                || event.streamId === streamId && event.message.id !== undefined)
-            {
-                await send(`${streamId}/${i}`, event.message);
+            if (of === streamId && message.jsonrpc !== undefined) {
+                await send(`${streamId}/${i}`, message);
             }
         }
 

@@ -68,6 +68,8 @@ build(mcp_view_t *view, const mcp_source_t *s, unsigned n)
     unsigned           i;
     mcp_view_source_t  vs[4];
 
+    memset(vs, 0, sizeof(vs));
+
     for (i = 0; i < n; i++) {
         vs[i].source = &s[i];
         vs[i].prefix = str("");

@@ -639,6 +639,78 @@ test_round_trip(void **state)
 }
 
 
+/* An event of another type than "message" is told from ours, cut anywhere. */
+
+static void
+test_types(void **state)
+{
+    size_t                i, cut, len;
+    unsigned              n;
+    mcp_sse_token_t       tok;
+    mcp_sse_reader_t      rd;
+    const unsigned char  *p, *end, *text;
+
+    static const struct {
+        const char       *text;
+        unsigned          foreign;
+    } types[] = {
+        { "data: x\n\n", 0 },
+        { "event: message\ndata: x\n\n", 0 },
+        { "event:message\r\ndata: x\r\n\r\n", 0 },
+        { "data: x\revent: message\r\r", 0 },
+        { "event\ndata: x\n\n", 0 },
+        { "event:\ndata: x\n\n", 0 },
+        { "event: ping\nevent: message\ndata: x\n\n", 0 },
+        { "events: ping\ndata: x\n\n", 0 },
+        { "event: ping\ndata: x\n\n", 1 },
+        { "data: x\nevent: endpoint\n\n", 1 },
+        { "event: messag\ndata: x\n\n", 1 },
+        { "event: messages\ndata: x\n\n", 1 },
+        { "event: Message\ndata: x\n\n", 1 },
+        { "event: message\nevent: x\ndata: x\n\n", 1 },
+        { "event:  message\ndata: x\n\n", 1 },
+        { "event: message \ndata: x\n\n", 1 }
+    };
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+
+        text = (const unsigned char *) types[i].text;
+        len = strlen(types[i].text);
+
+        for (cut = 0; cut <= len; cut++) {
+            mcp_sse_init(&rd);
+
+            for (n = 0; n < 2; n++) {
+                p = n ? text + cut : text;
+                end = n ? text + len : text + cut;
+
+                while (mcp_sse_next(&rd, &p, end, &tok) == MCP_OK) {
+                    if (tok.type == MCP_SSE_EVENT) {
+                        assert_int_equal(tok.foreign, types[i].foreign);
+                    }
+                }
+            }
+
+            /* the type is this event's alone */
+
+            p = (const unsigned char *) "\ndata: y\n\n";
+            end = p + strlen((const char *) p);
+
+            n = 0;
+
+            while (mcp_sse_next(&rd, &p, end, &tok) == MCP_OK) {
+                if (tok.type == MCP_SSE_EVENT) {
+                    assert_int_equal(tok.foreign, 0);
+                    n++;
+                }
+            }
+
+            assert_int_equal(n, 1);
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -649,6 +721,7 @@ main(void)
         cmocka_unit_test(test_line_ends),
         cmocka_unit_test(test_data),
         cmocka_unit_test(test_bom),
+        cmocka_unit_test(test_types),
         cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_many_lines),
         cmocka_unit_test(test_line_end),

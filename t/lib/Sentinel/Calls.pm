@@ -10,6 +10,7 @@ package Sentinel::Calls;
 #   $t->logged($path, qr/.../)       an [error] line about that call
 #   $t->count('ok')                  calls with that outcome
 #   memory($pid)  fds($pid)          of a process: bytes resident, descriptors
+#   connected($port)                 connections that are open to a port
 
 use strict;
 use warnings;
@@ -21,7 +22,7 @@ use Sentinel::Process;
 use Sentinel::Test ();
 
 our @ISA = qw/Sentinel::Test/;
-our @EXPORT = qw/memory fds/;
+our @EXPORT = qw/memory fds connected/;
 
 my @fields = qw/args id outcome code era backend method name status
                 upstream_status upstream_addr time/;
@@ -83,12 +84,18 @@ sub record {
 
 sub logged {
     my ($self, $path, $pattern) = @_;
-    my $id;
+    my ($id, $log, $at, $from, $line);
 
     $id = $self->record($path)->{id} // return 0;
+    $log = $self->error_log;
 
-    return scalar grep { /\Q$id\E/ && /\[error\]/ && $_ =~ $pattern }
-                  split /\n/, $self->error_log;
+    for ($at = -1; ($at = index $log, $id, $at + 1) >= 0; ) {
+        $from = rindex($log, "\n", $at) + 1;
+        $line = substr $log, $from, index($log, "\n", $at) - $from;
+        return 1 if $line =~ /\[error\]/ && $line =~ $pattern;
+    }
+
+    return 0;
 }
 
 
@@ -114,6 +121,18 @@ sub fds {
     @fds = glob "/proc/$pid/fd/*";
 
     return scalar @fds;
+}
+
+
+sub connected {
+    my ($port) = @_;
+    my $to;
+
+    $to = sprintf '0100007F:%04X', $port;
+
+    return scalar grep { (split)[2] eq $to && (split)[3] eq '01' }
+                  split /\n/, Sentinel::Process::slurp('/proc/net/tcp')
+                  =~ s/\A.*?\n//r;
 }
 
 1;

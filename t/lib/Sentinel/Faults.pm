@@ -13,7 +13,8 @@ package Sentinel::Faults;
 # result.  Further keys:
 #
 #   retry_after    milliseconds in the error's data
-#   cut            1: the client's answer breaks off
+#   cut            1: the client's answer may break off, when some of it was
+#                  on its way already; is sees no other answer then
 #   sent           times that the backend gets the call; default 1
 #   backend        name of another backend than l or m, without its era
 #   timeout        1: it takes a time, so it runs beside the others
@@ -168,6 +169,9 @@ sub run {
 
     $self->judge($_) for @calls;
 
+    Test::More::ok($self->{cuts}, 'answers were cut')
+        if grep { $_->{cut} } @{ $self->{cases} };
+
     Test::More::is_deeply([$t->workers], \@workers, 'the workers live');
     Test::More::is($client{$_}->call('l_echo', { message => 'x' })->text,
                    'x', "and serve the $_ client") for sort keys %client;
@@ -185,7 +189,8 @@ sub answer {
 
 sub judge {
     my ($self, $call) = @_;
-    my ($case, $r, $t, $record, %got, %want, $message, $sent);
+    my ($case, $r, $t, $record, %got, %want, $message, $sent,
+        $cut);
 
     $case = $call->{case};
     $t = $self->{t};
@@ -194,12 +199,15 @@ sub judge {
     $sent = $case->{sent} // 1;
     $sent = $sent->{ $call->{backend} =~ /(.)$/ ? $1 : '' } if ref $sent;
 
-    %want = (status => 200, sent => $sent, cut => $case->{cut} // 0);
+    $cut = $r && $r->truncated && $case->{cut};
+    $self->{cuts}++ if $cut;
+
+    %want = (status => 200, sent => $sent, cut => $cut // 0);
     %got = (status => $r && $r->status, cut => $r && $r->truncated,
             sent => $self->{sent}{ $call->{n} } // 0);
     $got{died} = $call->{died} || 'no answer' if !$r;
 
-    if (!$want{cut}) {
+    if (!$cut) {
         $message = $r && eval { $r->json };
         $got{bad} = $@ if $r && !$message;
         $got{id} = $message->{id};
@@ -213,7 +221,7 @@ sub judge {
 
     } else {
         $want{code} = $want{logged_code} = $case->{code};
-        $got{code} = $want{cut} ? $case->{code} : $message->{error}{code};
+        $got{code} = $cut ? $case->{code} : $message->{error}{code};
         $got{logged_code} = $record->{code};
         $want{outcome} = $case->{outcome} // $outcome{ $case->{code} };
     }
@@ -231,7 +239,7 @@ sub judge {
             qr/"$call->{tool}".*backend "$call->{backend}"/) ? 1 : 0;
     }
 
-    if ($case->{is} && $r) {
+    if ($case->{is} && $r && ($cut || !$case->{cut})) {
         $got{is} = $case->{is}->($r, $call);
         $want{is} = undef;
     }

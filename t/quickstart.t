@@ -1,0 +1,88 @@
+# The quick start does what it says: two real servers behind one endpoint,
+# reachable from this machine only, gone when it is told to stop.
+
+use Sentinel::Test;
+
+my $port = free_port();
+my $run = spawn(command => ['scripts/quickstart'], env => { PORT => $port },
+                ready => qr/Ctrl-C stops/, timeout => 120);
+my $said = $run->output;
+
+like $said, qr{http://127\.0\.0\.1:$port/mcp}, 'says where it is';
+like $said, qr/\beverything_echo\b/, 'lists tools of the legacy server';
+like $said, qr/\bcontext7_query-docs\b/, 'and of the modern one';
+
+my ($client) = $said =~ /^(\{"mcpServers".*)$/m;
+is JSON::PP::decode_json($client)->{mcpServers}{sentinel}{url},
+    "http://127.0.0.1:$port/mcp", 'JSON for a client';
+
+my ($curl) = $said =~ /^(curl .*)$/m;
+like scalar capture(command => ['sh', '-c', $curl]), qr/Echo: hello/,
+    'the curl line works';
+
+my %processes = map { $_ => 1 } descendants($run->pid);
+my @listeners = listeners(keys %processes);
+cmp_ok scalar @listeners, '>=', 3, 'it listens';
+is_deeply [ grep { !/^127\.0\.0\.1:/ } @listeners ], [],
+    'on loopback alone';
+
+ok $run->stop('TERM'), 'it stops when told';
+ok !port_open($port), 'nothing is left at its port';
+ok await { !grep { kill 0, $_ } keys %processes }, 'nor a process';
+
+done_testing;
+
+
+sub descendants {
+    my ($of) = @_;
+    my (%children, @todo, @all);
+
+    for my $stat (glob '/proc/[0-9]*/stat') {
+        my ($pid, $parent) = Sentinel::Process::slurp($stat)
+            =~ /^(\d+) \(.*\) \S (\d+)/s or next;
+        push @{ $children{$parent} }, $pid;
+    }
+
+    @todo = @{ $children{$of} || [] };
+
+    while (defined(my $pid = shift @todo)) {
+        push @all, $pid;
+        push @todo, @{ $children{$pid} || [] };
+    }
+
+    return @all;
+}
+
+
+# Addresses at which the processes listen: their sockets, found in the
+# kernel's tables.
+
+sub listeners {
+    my %mine;
+    my @found;
+
+    for my $fd (map { glob "/proc/$_/fd/*" } @_) {
+        $mine{$1} = 1 if (readlink($fd) // '') =~ /^socket:\[(\d+)\]/;
+    }
+
+    for my $table (qw/tcp tcp6 udp udp6/) {
+        for (split /\n/, Sentinel::Process::slurp("/proc/net/$table")) {
+            my ($local, $state, $inode) = (split)[1, 3, 9];
+            next if !$mine{ $inode // '' };
+            # listening, or a bound datagram socket
+            next if $state ne '0A' && $table !~ /udp/;
+            push @found, address($local);
+        }
+    }
+
+    return @found;
+}
+
+
+sub address {
+    my ($hex) = @_;
+    my ($ip, $port) = split /:/, $hex;
+
+    return "[$ip]:" . hex $port if length $ip != 8;
+    return join('.', reverse map { hex } $ip =~ /../g) . ':' . hex $port;
+}
