@@ -38,6 +38,7 @@ static int ngx_http_mcp_relay_out(void *data, const unsigned char *p,
     size_t len);
 static void ngx_http_mcp_relay_drop(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_release(ngx_http_mcp_call_t *call);
+static ngx_uint_t ngx_http_mcp_relay_result_ok(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_answered(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_fault(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_error_event(ngx_http_mcp_call_t *call);
@@ -521,8 +522,7 @@ ngx_http_mcp_relay_large(ngx_http_mcp_call_t *call)
     if (x->status == NGX_HTTP_OK
         && (re->kind == MCP_RELAY_RESULT || re->kind == MCP_RELAY_ERROR)
         && (re->id_ours || !re->id_seen)
-        && !(call->era == MCP_ERA_LEGACY
-             && re->result_type == MCP_RESULT_INPUT_REQUIRED))
+        && ngx_http_mcp_relay_result_ok(call))
     {
         call->partial = 1;
         ngx_http_mcp_relay_release(call);
@@ -635,6 +635,34 @@ ngx_http_mcp_relay_release(ngx_http_mcp_call_t *call)
 }
 
 
+/*
+ * Result types are the modern revision's.  A legacy client knows nothing but
+ * complete results.  Tasks were not announced to the backend, and could not
+ * be polled here.
+ */
+
+static ngx_uint_t
+ngx_http_mcp_relay_result_ok(ngx_http_mcp_call_t *call)
+{
+    if (call->source->era == MCP_ERA_LEGACY) {
+        return 1;
+    }
+
+    switch (call->relay.result_type) {
+
+    case MCP_RESULT_ABSENT:
+    case MCP_RESULT_COMPLETE:
+        return 1;
+
+    case MCP_RESULT_TASK:
+        return 0;
+
+    default:
+        return call->era == MCP_ERA_MODERN;
+    }
+}
+
+
 /* The message on the stage is the response: it is whole and judged. */
 
 static void
@@ -644,12 +672,10 @@ ngx_http_mcp_relay_answered(ngx_http_mcp_call_t *call)
 
     re = &call->relay;
 
-    if (call->era == MCP_ERA_LEGACY
-        && re->result_type == MCP_RESULT_INPUT_REQUIRED)
-    {
+    if (!ngx_http_mcp_relay_result_ok(call)) {
         ngx_http_mcp_relay_fail(call, MCP_E_BACKEND,
-                                "the backend asks for input that this client "
-                                "cannot be asked for");
+                                "the backend's result is of a type that this "
+                                "client cannot be given");
         return;
     }
 

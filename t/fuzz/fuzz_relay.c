@@ -451,6 +451,7 @@ judged(const mcp_json_tape_t *t, mcp_arena_t *arena, const mcp_relay_t *re)
     {
         type = NAMED(t, node, "complete") ? MCP_RESULT_COMPLETE
                : NAMED(t, node, "input_required") ? MCP_RESULT_INPUT_REQUIRED
+               : NAMED(t, node, "task") ? MCP_RESULT_TASK
                : type;
     }
 

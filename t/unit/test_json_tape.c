@@ -117,6 +117,122 @@ test_duplicates(void **state)
 }
 
 
+/*
+ * Names with equal hashes, as only the first 128 bytes count, that are longer
+ * than what is unescaped at a time.
+ */
+
+static void
+test_long_duplicates(void **state)
+{
+    char             *text, *p;
+    size_t            i, k, n;
+    unsigned          way;
+    mcp_json_tape_t   tape;
+
+    text = malloc(1 << 16);
+    assert_non_null(text);
+
+    /* a prefix of another, written in each way, first and last */
+
+    for (n = 126; n < 260; n++) {
+        for (way = 0; way < 8; way++) {
+
+            p = text + sprintf(text, "{");
+
+            for (k = 0; k < 2; k++) {
+                p += sprintf(p, k ? ":1,\"" : "\"");
+
+                for (i = 0; i < n; i++) {
+                    p += sprintf(p, (way >> k & 1) && i % 3 == k ? "\\u0070"
+                                                                 : "p");
+                }
+
+                p += sprintf(p, k == (way >> 2) ? "\"" : "q\"");
+            }
+
+            sprintf(p, ":2}");
+            parsed(&tape, text);
+        }
+    }
+
+    /* four bytes at a time, which are cut differently on either side */
+
+    for (n = 20; n < 90; n++) {
+        for (way = 0; way < 8; way++) {
+
+            p = text + sprintf(text, "{");
+
+            for (k = 0; k < 2; k++) {
+                p += sprintf(p, k ? ":1,\"" : "\"");
+
+                for (i = 0; i < n; i++) {
+                    p += sprintf(p, i % 7 == 2 ? "ppp" : i % 2 == k
+                                 ? "\xf0\x9f\x98\x80" : "\\ud83d\\ude00");
+                }
+
+                p += sprintf(p, "%c\"", (way >> k & 1) ? 'a' : 'b');
+            }
+
+            sprintf(p, way & 4 ? ":{}}" : ":2}");
+
+            if ((way & 1) == (way >> 1 & 1)) {
+                assert_int_equal(parse(&tape, text), MCP_ERROR);
+                assert_string_equal(tape.error.text, TWICE);
+
+            } else {
+                parsed(&tape, text);
+            }
+        }
+    }
+
+    free(text);
+}
+
+
+/* Of several, the one that comes first, in whatever order they are found. */
+
+static void
+test_first_duplicate(void **state)
+{
+    char             *text, *p, *again;
+    unsigned          i, way;
+    mcp_json_tape_t   tape;
+
+    static char  prefixes[2][200];
+
+    memset(prefixes[1], 'p', 150);
+    text = malloc(1 << 16);
+    assert_non_null(text);
+
+    for (way = 0; way < 4; way++) {
+
+        p = text + sprintf(text, "{");
+        again = NULL;
+
+        for (i = 0; i < 60; i++) {
+            if (i == 40) {
+                again = p + 1;
+            }
+
+            /* at 40 that of 3 or 30 comes again, at 50 the other */
+
+            p += sprintf(p, "%s\"%s%02u\":0", i ? "," : "", prefixes[way & 1],
+                         i == 40 ? (way & 2 ? 3 : 30)
+                         : i == 50 ? (way & 2 ? 30 : 3) : i);
+        }
+
+        sprintf(p, "}");
+
+        assert_int_equal(parse(&tape, text), MCP_ERROR);
+        assert_string_equal(tape.error.text, TWICE);
+        assert_int_equal(tape.error.offset, again - text);
+    }
+
+    free(text);
+}
+
+
 /* What comes first is told: the name inside, the syntax before it. */
 
 static void
@@ -808,6 +924,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_long_duplicates),
+        cmocka_unit_test(test_first_duplicate),
         cmocka_unit_test(test_duplicates_and_syntax),
         cmocka_unit_test(test_duplicates_by_size),
         cmocka_unit_test(test_many_members),

@@ -147,7 +147,7 @@ sub message {
         $params =~ s/"_meta":\{(?=")/"_meta":{$meta,/ if $client eq 'modern';
 
     } else {
-        $params =~ s/\{/\{$extra,/;
+        $params =~ s/\{(?=")/{$extra,/ or $params = "{$extra}";
     }
 
     return qq({"jsonrpc":"2.0","id":"me","method":"$method",)
