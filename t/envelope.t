@@ -14,7 +14,9 @@ my $params = '"params":{"name":"m_echo","arguments":{}}';
 sub ask {
     my ($client, $body) = @_;
 
-    $body =~ s/"params":\{/"params":{"_meta":{$meta},/ if $client eq 'modern';
+    $body =~ s/"params":\{(?!\})/"params":{"_meta":{$meta},/
+        or $body =~ s/"params":\{/"params":{"_meta":{$meta}/
+        if $client eq 'modern';
 
     return $client eq 'modern'
         ? $p->t->modern('tools/call', { name => 'm_echo' }, raw => $body)

@@ -410,7 +410,10 @@ ngx_http_mcp_snapshot_t *ngx_http_mcp_snapshot_load(
     ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
 void ngx_http_mcp_snapshot_release(ngx_http_mcp_snapshot_t *snap);
 
-/* Builds every view once, to log what had to be left out.  The manager does. */
+/*
+ * Builds every view once, to log what had to be left out, unless just that was
+ * said before.  The manager does.
+ */
 
 void ngx_http_mcp_views_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
 
@@ -500,6 +503,7 @@ struct ngx_http_mcp_call_s {
     ngx_chain_t                 *free;
     size_t                       queued;     /* bytes in busy */
     ngx_event_t                  linger;
+    ngx_str_t                    page;       /* in place of nginx's error page */
     ngx_uint_t                   out_status; /* HTTP status of the answer */
     mcp_fault_t                  fault;
 
@@ -555,6 +559,10 @@ ngx_int_t ngx_http_mcp_params_forward(ngx_http_mcp_call_t *call,
     mcp_buf_t *b);
 ngx_int_t ngx_http_mcp_printable(ngx_str_t *s);
 
+/* Tells a legacy backend that nobody waits for its answer any more. */
+
+void ngx_http_mcp_proxy_cancel(ngx_http_mcp_call_t *call);
+
 /* The client has cancelled it: it ends without an answer. */
 
 void ngx_http_mcp_proxy_cancelled(ngx_http_mcp_call_t *call);
@@ -595,6 +603,10 @@ void ngx_http_mcp_send_fault(ngx_http_mcp_call_t *call, mcp_fault_t *fault);
 void ngx_http_mcp_send_empty(ngx_http_mcp_call_t *call, ngx_uint_t status);
 ngx_int_t ngx_http_mcp_add_header(ngx_http_request_t *r, const char *key,
     ngx_str_t *value);
+
+/* ngx_http_mcp_filter.c: nginx's own error pages as JSON-RPC */
+
+ngx_int_t ngx_http_mcp_filter_init(ngx_conf_t *cf);
 
 /* ngx_http_mcp_variables.c */
 

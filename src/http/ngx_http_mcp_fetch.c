@@ -363,7 +363,7 @@ ngx_http_mcp_fetch_judge(ngx_http_mcp_fetch_t *f)
     }
 
     ngx_memzero(&conf, sizeof(mcp_relay_conf_t));
-    conf.max_depth = 256;
+    conf.max_depth = MCP_JSON_DEPTH_MAX;
 
     mcp_relay_init(re, &conf);
 

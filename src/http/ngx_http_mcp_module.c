@@ -95,7 +95,7 @@ static ngx_command_t  ngx_http_mcp_commands[] = {
 
 static ngx_http_module_t  ngx_http_mcp_module_ctx = {
     ngx_http_mcp_preconfiguration,         /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_mcp_filter_init,              /* postconfiguration */
 
     ngx_http_mcp_create_main_conf,         /* create main configuration */
     ngx_http_mcp_init_main_conf,           /* init main configuration */

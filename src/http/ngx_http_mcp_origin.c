@@ -71,27 +71,102 @@ ngx_http_mcp_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* The host of "host[:port]" or "[v6][:port]". */
+/*
+ * host [ ":" port ], as in RFC 3986, 3.2.2 and 3.2.3 but without user info,
+ * percent-encoding and empty ports, which no browser sends here.  What is not
+ * wholly that is not taken for something that begins like it.
+ */
 
-static ngx_str_t
-ngx_http_mcp_host_of(u_char *p, u_char *last)
+static ngx_int_t
+ngx_http_mcp_parse_authority(u_char *p, u_char *last, ngx_str_t *host)
 {
-    u_char     *end;
-    ngx_str_t   host;
+    u_char      ch;
+    ngx_uint_t  v6, n;
 
-    if (p < last && *p == '[') {
-        end = ngx_strlchr(p, last, ']');
-        end = end ? end + 1 : last;
+    host->data = p;
+    v6 = (p < last && *p == '[');
 
-    } else {
-        end = ngx_strlchr(p, last, ':');
-        end = end ? end : last;
+    for (p += v6; p < last; p++) {
+        ch = *p;
+
+        if ((ch >= '0' && ch <= '9')
+            || (ch >= 'a' && ch <= 'f') || (ch >= 'A' && ch <= 'F')
+            || ch == '.')
+        {
+            continue;
+        }
+
+        if (v6 ? ch == ':'
+               : ((ch >= 'g' && ch <= 'z') || (ch >= 'G' && ch <= 'Z')
+                  || ch == '-' || ch == '_'))
+        {
+            continue;
+        }
+
+        break;
     }
 
-    host.data = p;
-    host.len = end - p;
+    if (v6) {
+        if (p == last || *p++ != ']') {
+            return NGX_DECLINED;
+        }
+    }
 
-    return host;
+    host->len = p - host->data;
+
+    if (host->len == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    if (*p++ != ':') {
+        return NGX_DECLINED;
+    }
+
+    for (n = 0; p < last; p++, n++) {
+        if (*p < '0' || *p > '9') {
+            return NGX_DECLINED;
+        }
+    }
+
+    return (n >= 1 && n <= 5) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* RFC 6454, 6.2: scheme "://" host [ ":" port ] */
+
+static ngx_int_t
+ngx_http_mcp_parse_origin(ngx_str_t *origin, ngx_str_t *host)
+{
+    u_char  *p, *last, ch;
+
+    last = origin->data + origin->len;
+
+    for (p = origin->data; p < last; p++) {
+        ch = *p;
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')) {
+            continue;
+        }
+
+        if (p > origin->data
+            && ((ch >= '0' && ch <= '9')
+                || ch == '+' || ch == '-' || ch == '.'))
+        {
+            continue;
+        }
+
+        break;
+    }
+
+    if (p == origin->data || last - p < 3 || ngx_strncmp(p, "://", 3) != 0) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_mcp_parse_authority(p + 3, last, host);
 }
 
 
@@ -99,25 +174,34 @@ ngx_int_t
 ngx_http_mcp_origin_check(ngx_http_request_t *r, ngx_str_t *origin,
     const char **reason)
 {
-    u_char                   *p, *last;
+    u_char                   *p;
+    ngx_int_t                 rc;
     ngx_str_t                 host, from;
     ngx_http_mcp_loc_conf_t  *mlcf;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_module);
 
     ngx_str_null(&host);
+    rc = NGX_DECLINED;
 
     if (r->headers_in.host) {
         p = r->headers_in.host->value.data;
-        host = ngx_http_mcp_host_of(p, p + r->headers_in.host->value.len);
+        rc = ngx_http_mcp_parse_authority(p, p + r->headers_in.host->value.len,
+                                          &host);
 
     } else if (r->headers_in.server.len) {
         host = r->headers_in.server;
+        rc = NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_str_null(&host);
     }
 
     if (ngx_http_mcp_loopback_listener(r)
-        && !ngx_http_mcp_loopback_name(&host)
-        && !ngx_http_mcp_origin_listed(mlcf, NULL, &host))
+        && (rc != NGX_OK
+            || (!ngx_http_mcp_loopback_name(&host)
+                && !ngx_http_mcp_origin_listed(mlcf, NULL, &host))))
     {
         *reason = "this Host is not served here; on a loopback address it "
                   "must be localhost or be listed in mcp_origin";
@@ -128,19 +212,18 @@ ngx_http_mcp_origin_check(ngx_http_request_t *r, ngx_str_t *origin,
         return NGX_OK;
     }
 
-    last = origin->data + origin->len;
-    p = ngx_strlcasestrn(origin->data, last, (u_char *) "://", 3 - 1);
-
     *reason = "this Origin may not use the gateway; list it in mcp_origin";
 
-    if (p == NULL) {
-        return ngx_http_mcp_origin_listed(mlcf, origin, NULL) ? NGX_OK
-                                                              : NGX_DECLINED;
-    }
+    if (ngx_http_mcp_parse_origin(origin, &from) != NGX_OK) {
 
-    from = ngx_http_mcp_host_of(p + 3, last);
+        /* of an opaque origin a browser says "null" */
 
-    if (from.len == 0) {
+        if (origin->len == 4 && ngx_strncmp(origin->data, "null", 4) == 0
+            && ngx_http_mcp_origin_listed(mlcf, origin, NULL))
+        {
+            return NGX_OK;
+        }
+
         return NGX_DECLINED;
     }
 
@@ -154,12 +237,9 @@ ngx_http_mcp_origin_check(ngx_http_request_t *r, ngx_str_t *origin,
         return NGX_DECLINED;
     }
 
-    if (ngx_http_mcp_loopback_name(&from)) {
-        return NGX_OK;
-    }
-
-    if (from.len == host.len
-        && ngx_strncasecmp(from.data, host.data, host.len) == 0)
+    if (ngx_http_mcp_loopback_name(&from)
+        || (from.len == host.len
+            && ngx_strncasecmp(from.data, host.data, host.len) == 0))
     {
         return NGX_OK;
     }
@@ -168,13 +248,15 @@ ngx_http_mcp_origin_check(ngx_http_request_t *r, ngx_str_t *origin,
 }
 
 
-/* origin NULL: only the host is asked for. */
+/*
+ * Whether the list has this origin as a whole, or its host.  origin NULL: only
+ * the host is asked for; host NULL: only the origin.
+ */
 
 static ngx_uint_t
 ngx_http_mcp_origin_listed(ngx_http_mcp_loc_conf_t *mlcf, ngx_str_t *origin,
     ngx_str_t *host)
 {
-    u_char      *p;
     ngx_str_t   *listed, name;
     ngx_uint_t   i;
 
@@ -213,15 +295,11 @@ ngx_http_mcp_origin_listed(ngx_http_mcp_loc_conf_t *mlcf, ngx_str_t *origin,
             continue;
         }
 
-        p = (u_char *) ngx_strstr(name.data, "://");
-
-        if (p != NULL) {
-
-            if (origin != NULL) {
-                continue;
-            }
-
-            name = ngx_http_mcp_host_of(p + 3, name.data + name.len);
+        if (ngx_strstr(name.data, "://") != NULL
+            && (origin != NULL
+                || ngx_http_mcp_parse_origin(&listed[i], &name) != NGX_OK))
+        {
+            continue;
         }
 
         if (host->len == name.len

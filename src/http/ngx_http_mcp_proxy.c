@@ -18,7 +18,6 @@ static ngx_int_t ngx_http_mcp_proxy_modern(ngx_http_mcp_call_t *call,
 static void ngx_http_mcp_proxy_done(ngx_http_mcp_exchange_t *x);
 static ngx_uint_t ngx_http_mcp_proxy_renew(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_proxy_cleanup(void *data);
-static void ngx_http_mcp_proxy_cancel(ngx_http_mcp_call_t *call);
 
 
 void
@@ -598,7 +597,7 @@ ngx_http_mcp_cancel_done(ngx_http_mcp_fetch_t *f)
  * (MCP 2025-11-25, "Cancellation"): it is told.
  */
 
-static void
+void
 ngx_http_mcp_proxy_cancel(ngx_http_mcp_call_t *call)
 {
     mcp_buf_t                  b;

@@ -902,6 +902,13 @@ ngx_http_mcp_relay_fail(ngx_http_mcp_call_t *call, ngx_int_t code,
 
     case MCP_E_TIMEOUT:
         call->outcome = NGX_HTTP_MCP_TIMEOUT;
+
+        /* MCP 2025-11-25, "Lifecycle", "Timeouts" */
+
+        if (call->source->era == MCP_ERA_LEGACY) {
+            ngx_http_mcp_proxy_cancel(call);
+        }
+
         break;
 
     default:

@@ -162,11 +162,11 @@ ngx_http_mcp_snapshot_cleanup(void *data)
 }
 
 
-/* log: takes what the manager has to say about the lists; NULL: silent */
+/* said: collects what there is to say about the lists; NULL: silent */
 
 static mcp_view_t *
 ngx_http_mcp_view_create(ngx_http_mcp_snapshot_t *snap,
-    ngx_http_mcp_loc_conf_t *mlcf, ngx_log_t *log)
+    ngx_http_mcp_loc_conf_t *mlcf, void *said)
 {
     ngx_int_t           rc;
     ngx_uint_t          i;
@@ -195,7 +195,7 @@ ngx_http_mcp_view_create(ngx_http_mcp_snapshot_t *snap,
     ngx_http_mcp_arena_init(&scratch, temp);
 
     rc = mcp_view_build(view, &snap->arena, &scratch, vs, mlcf->nbackends,
-                        ngx_http_mcp_view_log, log);
+                        ngx_http_mcp_view_log, said);
 
     ngx_destroy_pool(temp);
 
@@ -262,22 +262,51 @@ ngx_http_mcp_view(ngx_http_request_t *r)
 }
 
 
+/*
+ * What was said of a location is not said again, or a backend whose lists
+ * change often would fill the log.  The table forgets all when it is full.
+ */
+
+#define NGX_HTTP_MCP_SAID  4096
+
+
+typedef struct {
+    ngx_log_t                   *log;
+    ngx_uint_t                   view;
+} ngx_http_mcp_view_log_t;
+
+
+static uint64_t    *ngx_http_mcp_said;
+static ngx_uint_t   ngx_http_mcp_nsaid;
+
+
 void
 ngx_http_mcp_views_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log)
 {
-    ngx_uint_t                 i;
-    ngx_http_mcp_loc_conf_t  **mlcf;
-    ngx_http_mcp_snapshot_t   *snap;
+    ngx_uint_t                  i;
+    ngx_http_mcp_loc_conf_t   **mlcf;
+    ngx_http_mcp_snapshot_t    *snap;
+    ngx_http_mcp_view_log_t     vl;
+
+    if (ngx_http_mcp_said == NULL) {
+        ngx_http_mcp_said = ngx_alloc(NGX_HTTP_MCP_SAID * sizeof(uint64_t),
+                                      log);
+        if (ngx_http_mcp_said == NULL) {
+            return;
+        }
+    }
 
     snap = ngx_http_mcp_snapshot_load(mmcf, log);
     if (snap == NULL) {
         return;
     }
 
+    vl.log = log;
     mlcf = mmcf->passes.elts;
 
     for (i = 0; i < mmcf->passes.nelts; i++) {
-        (void) ngx_http_mcp_view_create(snap, mlcf[i], log);
+        vl.view = i;
+        (void) ngx_http_mcp_view_create(snap, mlcf[i], &vl);
     }
 
     ngx_http_mcp_snapshot_release(snap);
@@ -287,15 +316,37 @@ ngx_http_mcp_views_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log)
 static void
 ngx_http_mcp_view_log(void *data, mcp_view_level_e level, const char *line)
 {
-    ngx_log_t *log = data;
+    ngx_http_mcp_view_log_t *vl = data;
 
-    ngx_uint_t  severity;
+    uint64_t     h;
+    ngx_uint_t   i, severity;
+    const char  *p;
 
-    if (log == NULL) {
+    if (vl == NULL) {
         return;
     }
 
+    /* FNV-1a */
+
+    h = (0xcbf29ce484222325ULL ^ vl->view) * 0x100000001b3ULL;
+
+    for (p = line; *p; p++) {
+        h = (h ^ (u_char) *p) * 0x100000001b3ULL;
+    }
+
+    for (i = 0; i < ngx_http_mcp_nsaid; i++) {
+        if (ngx_http_mcp_said[i] == h) {
+            return;
+        }
+    }
+
+    if (ngx_http_mcp_nsaid == NGX_HTTP_MCP_SAID) {
+        ngx_http_mcp_nsaid = 0;
+    }
+
+    ngx_http_mcp_said[ngx_http_mcp_nsaid++] = h;
+
     severity = (level == MCP_VIEW_ERROR) ? NGX_LOG_ERR : NGX_LOG_WARN;
 
-    ngx_log_error(severity, log, 0, "mcp catalog: %s", line);
+    ngx_log_error(severity, vl->log, 0, "mcp catalog: %s", line);
 }

@@ -563,6 +563,47 @@ test_string_bytes(void **state)
 }
 
 
+/* White space of every length, with one byte that is none in its place. */
+
+static void
+test_space(void **state)
+{
+    size_t         len, at;
+    unsigned       c, place;
+    unsigned char  text[64];
+
+    static const unsigned char  wrong[] = { 0, 1, 8, 11, 12, 31, 0x85, 0xa0 };
+
+    current = "white space";
+
+    for (len = 0; len < 40; len += (len < 4 ? 1 : 3)) {
+        for (place = 0; place < 6; place++) {
+
+            /* [ 1 , 2 ] with the space at one of six places */
+
+            for (c = 0, at = 0; c < 6; c++) {
+                if (c == place) {
+                    for (at = 0; at < len; at++) {
+                        text[c + at] = (unsigned char) " \n\r\t"[at % 4];
+                    }
+                }
+
+                text[c + at] = (unsigned char) "[1,2] "[c];
+            }
+
+            assert_true(accepted(text, 6 + len));
+
+            for (at = 0; at < len; at += 5) {
+                c = text[place + at];
+                text[place + at] = wrong[at % sizeof(wrong)];
+                assert_false(accepted(text, 6 + len));
+                text[place + at] = (unsigned char) c;
+            }
+        }
+    }
+}
+
+
 /* RFC 3629, 4: the ABNF of UTF-8, written as a table of ranges. */
 
 static int
@@ -909,6 +950,7 @@ main(void)
         cmocka_unit_test(test_suite),
         cmocka_unit_test(test_utf8_corpus),
         cmocka_unit_test(test_string_bytes),
+        cmocka_unit_test(test_space),
         cmocka_unit_test(test_utf8_sequences),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_tokens),
