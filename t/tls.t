@@ -10,7 +10,7 @@ use Time::HiRes qw/time/;
 
 my $dir = File::Temp::tempdir(CLEANUP => 1);
 my ($crt, $key) = certificate('backend.test', $dir);
-my ($other) = certificate('other.test', $dir);
+my ($other, $other_key) = certificate('other.test', $dir);
 
 my %b = map { $_ => Sentinel::Backend->$_(
     tools => [qw/echo act/], call => { act => sub {
@@ -156,6 +156,22 @@ is_deeply { map { $_->[2] => 1 } lines() },
 my @c = map { $t->call('m_echo', { message => $_ }, send => 1) } 1 .. 100;
 is scalar(grep { $_->response->text } @c), 100, '100 calls at once';
 ok scalar(grep { $_->[5] eq 'r' } lines()), 'TLS sessions are resumed';
+
+# a certificate that was replaced by a wrong one, while the tools are known
+
+$front->configure(http => $front->{http}
+    =~ s{(ssl_certificate) \S+(;\s+ssl_certificate_key) \S+(?=;)}
+        {$1 $other$2 $other_key}r)->reload;
+ok +(await { !$front->leaving }), 'another certificate';
+
+for my $era (sort keys %client) {
+    my $path = $t->tag;
+    is $client{$era}->call('m_echo', { message => 'x' }, path => $path)
+        ->code, 503, "... is not accepted: $era client";
+    is $t->record($path)->{outcome}, 'unavailable', '... outcome';
+    is $client{$era}->call('off_echo', { message => 'x' })->text, 'x',
+        '... unless it is not looked at';
+}
 
 # a large answer through TLS, read slowly, is whole
 

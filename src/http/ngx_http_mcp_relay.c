@@ -40,6 +40,7 @@ static void ngx_http_mcp_relay_drop(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_release(ngx_http_mcp_call_t *call);
 static ngx_uint_t ngx_http_mcp_relay_result_ok(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_answered(ngx_http_mcp_call_t *call);
+static ngx_uint_t ngx_http_mcp_relay_no_session(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_fault(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_error_event(ngx_http_mcp_call_t *call);
 static ngx_int_t ngx_http_mcp_relay_send_header(ngx_http_mcp_call_t *call,
@@ -714,16 +715,16 @@ ngx_http_mcp_relay_answered(ngx_http_mcp_call_t *call)
 /* --- the end -------------------------------------------------------------- */
 
 
-ngx_uint_t
-ngx_http_mcp_relay_lost_session(ngx_http_mcp_call_t *call)
+/* Whether the backend does not know the session that the gateway used. */
+
+static ngx_uint_t
+ngx_http_mcp_relay_no_session(ngx_http_mcp_call_t *call)
 {
     ngx_http_mcp_exchange_t  *x;
 
     x = call->exchange;
 
-    if (call->source->era != MCP_ERA_LEGACY || call->retried || call->gone
-        || call->started)
-    {
+    if (call->source->era != MCP_ERA_LEGACY) {
         return 0;
     }
 
@@ -736,6 +737,14 @@ ngx_http_mcp_relay_lost_session(ngx_http_mcp_call_t *call)
     return x->status == NGX_HTTP_BAD_REQUEST
            && call->relay.kind == MCP_RELAY_ERROR
            && call->relay.error_code == -32000;
+}
+
+
+ngx_uint_t
+ngx_http_mcp_relay_lost_session(ngx_http_mcp_call_t *call)
+{
+    return !call->retried && !call->gone && !call->started
+           && ngx_http_mcp_relay_no_session(call);
 }
 
 
@@ -766,7 +775,8 @@ ngx_http_mcp_relay_done(ngx_http_mcp_call_t *call)
         /* an error of this hop means nothing to the client */
 
         if (re->kind != MCP_RELAY_ERROR || re->error_code == MCP_E_HEADER
-            || re->error_code == MCP_E_VERSION)
+            || re->error_code == MCP_E_VERSION
+            || ngx_http_mcp_relay_no_session(call))
         {
             ngx_http_mcp_relay_fault(call);
             return;

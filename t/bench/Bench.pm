@@ -26,7 +26,7 @@ chmod 0755, $dir;
 
 
 sub cores {
-    my ($n) = `nproc` =~ /(\d+)/;
+    my ($n) = `nproc --all` =~ /(\d+)/;
 
     return { nginx => 0, backend => $n > 1 ? 1 : 0,
              client => $n > 2 ? 2 : $n - 1, n => $n };
@@ -134,7 +134,8 @@ sub stop_nginx {
     my (@bad, $log);
 
     $log = Sentinel::Process::slurp("$self->{dir}/error.log");
-    @bad = grep { /\[(?:warn|error|crit|alert|emerg)\]|is refused with/ }
+    @bad = grep { /\[(?:warn|error|crit|alert|emerg)\]|is refused with/
+                  && !/is buffered to a temporary file/ }
            split /\n/, $log;
     $self->{process}->stop('TERM');
 
