@@ -145,10 +145,11 @@ my @streams;
 my $worst = 0;
 
 for my $n (1 .. 30) {
-    push @streams, $t->call('l_hang', {}, send => 1),
-                   $session->call('m_hang', {}, send => 1),
-                   $t->call('m_progress', { steps => 1000 }, send => 1,
-                            meta => { progressToken => 1 });
+    push @streams,
+        ["a$n", $t->call('l_hang', {}, id => "a$n", send => 1)],
+        ["b$n", $session->call('m_hang', {}, id => "b$n", send => 1)],
+        ["c$n", $t->call('m_progress', { steps => 1000 }, id => "c$n",
+                         send => 1, meta => { progressToken => 1 })];
     ok $t->reload, "reload $n with open streams" if $n % 10 == 0;
     $t->{process}->signal('HUP') if $n % 10;
     select undef, undef, undef, 0.1;
@@ -161,18 +162,22 @@ ok +(await { $t->leaving == 0 } 10), 'the old workers are gone';
 is scalar $t->workers, 2, "two are there ($worst at most)";
 ok +(await { $t->children(qr/manager/) == 1 } 5), 'and one manager';
 
-# their clients see an end, and not one that looks like an answer
+# Every client gets an answer to its own call: the old worker ends what it
+# has with an error, so that nobody has to guess.
 
 my @ends;
 
-for my $c (@streams) {
+for (@streams) {
+    my ($id, $c) = @$_;
     my $r = eval { $c->response(5) };
-    push @ends, $@ if $@;
-    push @ends, 'a result' if $r && !$r->truncated && $r->result
-                              && ($r->text // '') ne '1000 steps';
+    push @ends, !$r ? 'nothing' : $r->truncated ? 'a cut stream'
+              : !$r->error ? 'something else'
+              : $r->json->{id} ne $id ? 'another id'
+              : $r->code !~ /\A50[34]\z/ ? 'code ' . $r->code : ();
     $c->close;
 }
 
-is_deeply \@ends, [], 'every stream has ended';
+is_deeply \@ends, [], 'every call that was open got an answer';
+is $t->count('cancelled'), 0, 'and nobody has cancelled';
 
 done_testing;

@@ -235,7 +235,7 @@ int mcp_header_encode(const mcp_str_t *value, mcp_arena_t *arena,
     mcp_str_t *out) MCP_MUSTCHECK;
 
 
-/* --- Mcp-Param-* headers (x-mcp-header in a tool's inputSchema) ----------- */
+/* --- Mcp-Param-* headers (x-mcp-header in a tool's inputSchema) ---------- */
 
 
 /* More could not be sent as headers anyway; the revision names no limit. */

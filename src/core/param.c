@@ -44,7 +44,7 @@ typedef struct {
 } mcp_schema_walk_t;
 
 
-/* --- annotations ---------------------------------------------------------- */
+/* --- annotations --------------------------------------------------------- */
 
 
 static int
@@ -253,7 +253,7 @@ mcp_param_add(mcp_schema_walk_t *w, uint32_t value, const char **why)
 }
 
 
-/* --- the walk ------------------------------------------------------------- */
+/* --- the walk ------------------------------------------------------------ */
 
 
 #define mcp_schema_is(w, key, name)                                           \

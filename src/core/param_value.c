@@ -231,7 +231,7 @@ mcp_param_value(const mcp_param_t *param, const mcp_message_t *m,
 }
 
 
-/* --- the check ------------------------------------------------------------ */
+/* --- the check ----------------------------------------------------------- */
 
 
 static int

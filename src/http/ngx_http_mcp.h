@@ -58,7 +58,7 @@ ngx_http_mcp_core_str(const ngx_str_t *s)
 }
 
 
-/* --- shared memory: ngx_http_mcp_zone.c ----------------------------------- */
+/* --- shared memory: ngx_http_mcp_zone.c ---------------------------------- */
 
 
 #define NGX_HTTP_MCP_SESSION_ID_MAX  512
@@ -153,7 +153,7 @@ ngx_uint_t ngx_http_mcp_session_ended(ngx_http_mcp_main_conf_t *mmcf,
     mcp_session_t *session);
 
 
-/* --- backends: ngx_http_mcp_backend.c ------------------------------------- */
+/* --- backends: ngx_http_mcp_backend.c ------------------------------------ */
 
 
 typedef struct {
@@ -216,7 +216,7 @@ char *ngx_http_mcp_backends_init(ngx_conf_t *cf,
     ngx_http_mcp_main_conf_t *mmcf);
 
 
-/* --- locations: ngx_http_mcp_module.c ------------------------------------- */
+/* --- locations: ngx_http_mcp_module.c ------------------------------------ */
 
 
 typedef struct {
@@ -234,7 +234,7 @@ typedef struct {
 } ngx_http_mcp_loc_conf_t;
 
 
-/* --- origin: ngx_http_mcp_origin.c ---------------------------------------- */
+/* --- origin: ngx_http_mcp_origin.c --------------------------------------- */
 
 
 char *ngx_http_mcp_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -248,7 +248,7 @@ ngx_int_t ngx_http_mcp_origin_check(ngx_http_request_t *r, ngx_str_t *origin,
     const char **reason);
 
 
-/* --- secrets: ngx_http_mcp_secret.c --------------------------------------- */
+/* --- secrets: ngx_http_mcp_secret.c -------------------------------------- */
 
 
 char *ngx_http_mcp_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -262,7 +262,7 @@ char *ngx_http_mcp_secret_read(ngx_conf_t *cf, ngx_str_t *from,
     ngx_str_t *secret);
 
 
-/* --- one request to one backend: ngx_http_mcp_exchange.c ------------------- */
+/* --- one request to one backend: ngx_http_mcp_exchange.c ----------------- */
 
 
 typedef enum {
@@ -339,7 +339,7 @@ void ngx_http_mcp_exchange_resume(ngx_http_mcp_exchange_t *x);
 void ngx_http_mcp_exchange_abort(ngx_http_mcp_exchange_t *x);
 
 
-/* --- a JSON-RPC call without a client: ngx_http_mcp_fetch.c ---------------- */
+/* --- a JSON-RPC call without a client: ngx_http_mcp_fetch.c -------------- */
 
 
 struct ngx_http_mcp_fetch_s {
@@ -382,7 +382,7 @@ ngx_int_t ngx_http_mcp_fetch(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_fetch_t *f, ngx_log_t *log);
 
 
-/* --- the worker's catalog: ngx_http_mcp_snapshot.c ------------------------- */
+/* --- the worker's catalog: ngx_http_mcp_snapshot.c ----------------------- */
 
 
 struct ngx_http_mcp_snapshot_s {
@@ -418,7 +418,7 @@ void ngx_http_mcp_snapshot_release(ngx_http_mcp_snapshot_t *snap);
 void ngx_http_mcp_views_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
 
 
-/* --- a client's call ------------------------------------------------------- */
+/* --- a client's call ----------------------------------------------------- */
 
 
 typedef enum {
@@ -503,7 +503,7 @@ struct ngx_http_mcp_call_s {
     ngx_chain_t                 *free;
     size_t                       queued;     /* bytes in busy */
     ngx_event_t                  linger;
-    ngx_str_t                    page;       /* in place of nginx's error page */
+    ngx_str_t                    page;       /* instead of nginx's error page */
     ngx_uint_t                   out_status; /* HTTP status of the answer */
     mcp_fault_t                  fault;
 
@@ -616,7 +616,7 @@ ngx_int_t ngx_http_mcp_add_variables(ngx_conf_t *cf);
 
 void ngx_http_mcp_uuid7(u_char *p);
 
-/* --- sessions of the gateway's own: ngx_http_mcp_session.c ----------------- */
+/* --- sessions of the gateway's own: ngx_http_mcp_session.c --------------- */
 
 
 /* What a legacy backend said of itself; good while the handler runs. */
@@ -650,14 +650,14 @@ ngx_int_t ngx_http_mcp_session_headers(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_backend_t *backend, ngx_pool_t *pool, ngx_str_t *headers);
 
 
-/* --- the manager process: ngx_http_mcp_discovery.c ------------------------- */
+/* --- the manager process: ngx_http_mcp_discovery.c ----------------------- */
 
 
 ngx_int_t ngx_http_mcp_discovery_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_mcp_discovery_init_process(ngx_cycle_t *cycle);
 
 
-/* --- the shared catalog: ngx_http_mcp_publish.c ----------------------------- */
+/* --- the shared catalog: ngx_http_mcp_publish.c -------------------------- */
 
 
 /*

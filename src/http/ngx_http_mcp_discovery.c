@@ -256,7 +256,7 @@ ngx_http_mcp_discovery_tick(ngx_event_t *ev)
 }
 
 
-/* --- one run over one backend ---------------------------------------------- */
+/* --- one run over one backend -------------------------------------------- */
 
 
 static void
@@ -509,7 +509,7 @@ ngx_http_mcp_probe_verdict(ngx_http_mcp_job_t *job, ngx_http_mcp_fetch_t *f,
 }
 
 
-/* --- a legacy backend: in the shared session -------------------------------- */
+/* --- a legacy backend: in the shared session ----------------------------- */
 
 
 static void
@@ -598,7 +598,7 @@ ngx_http_mcp_opened(void *data, ngx_http_mcp_opened_t *opened,
 }
 
 
-/* --- the lists --------------------------------------------------------------- */
+/* --- the lists ----------------------------------------------------------- */
 
 
 static ngx_uint_t
@@ -845,7 +845,7 @@ ngx_http_mcp_list_read(ngx_http_mcp_job_t *job, ngx_http_mcp_fetch_t *f)
 }
 
 
-/* --- the end of a run -------------------------------------------------------- */
+/* --- the end of a run ---------------------------------------------------- */
 
 
 static void

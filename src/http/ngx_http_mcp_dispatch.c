@@ -501,7 +501,7 @@ ngx_http_mcp_list(ngx_http_mcp_call_t *call, mcp_list_e list)
 }
 
 
-/* --- what goes to a backend ----------------------------------------------- */
+/* --- what goes to a backend ---------------------------------------------- */
 
 
 static void
@@ -656,7 +656,7 @@ ngx_http_mcp_unknown_name(ngx_http_mcp_call_t *call, const char *what)
 }
 
 
-/* --- the first requests after a cold start --------------------------------- */
+/* --- the first requests after a cold start ------------------------------- */
 
 
 /* NGX_AGAIN: the message will be dispatched anew. */

@@ -159,7 +159,7 @@ ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call)
 }
 
 
-/* --- the request to the backend ------------------------------------------- */
+/* --- the request to the backend ------------------------------------------ */
 
 
 typedef struct {
@@ -383,7 +383,7 @@ ngx_http_mcp_proxy_modern(ngx_http_mcp_call_t *call, mcp_buf_t *b)
 }
 
 
-/* --- the end of the exchange ---------------------------------------------- */
+/* --- the end of the exchange --------------------------------------------- */
 
 
 static void

@@ -215,7 +215,7 @@ ngx_http_mcp_relay_json(ngx_http_mcp_call_t *call, u_char *p, size_t len)
 }
 
 
-/* --- event streams -------------------------------------------------------- */
+/* --- event streams ------------------------------------------------------- */
 
 
 static ngx_int_t
@@ -494,7 +494,7 @@ ngx_http_mcp_relay_comment(ngx_http_mcp_call_t *call)
 }
 
 
-/* --- from the stage to the client's side ---------------------------------- */
+/* --- from the stage to the client's side --------------------------------- */
 
 
 /*
@@ -712,7 +712,7 @@ ngx_http_mcp_relay_answered(ngx_http_mcp_call_t *call)
 }
 
 
-/* --- the end -------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------- */
 
 
 /* Whether the backend does not know the session that the gateway used. */
@@ -938,7 +938,7 @@ ngx_http_mcp_relay_fail(ngx_http_mcp_call_t *call, ngx_int_t code,
 }
 
 
-/* --- to the client -------------------------------------------------------- */
+/* --- to the client ------------------------------------------------------- */
 
 
 /* The write handler of the client's request; also run when children post. */

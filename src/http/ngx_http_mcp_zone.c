@@ -315,7 +315,7 @@ ngx_http_mcp_peer_set_session(ngx_http_mcp_main_conf_t *mmcf,
 }
 
 
-/* --- sessions that clients deleted ---------------------------------------- */
+/* --- sessions that clients deleted --------------------------------------- */
 
 
 static ngx_rbtree_key_t

@@ -56,7 +56,8 @@ sub client {
 sub calls {
     my ($self) = @_;
 
-    return Sentinel::Process::slurp("$self->{dir}/calls") =~ /^(.*)\n/mg;
+    return [ Sentinel::Process::slurp("$self->{dir}/calls")
+             =~ /^(.*)\n/mg ];
 }
 
 
@@ -64,25 +65,24 @@ sub wait {
     my ($self, $count) = @_;
     my $until;
 
-    $until = $self->calls + $count;
+    $until = @{ $self->calls } + $count;
 
-    return await { $self->calls >= $until } 30;
+    return await { @{ $self->calls } >= $until } 30;
 }
 
 
 sub stop {
     my ($self) = @_;
-    my @calls;
+    my $calls;
 
     open my $file, '>', "$self->{dir}/stop";
-    await { glob("$self->{dir}/ended-*")
-            && @{[ glob "$self->{dir}/ended-*" ]} == @{ $self->{clients} } }
-        30 or return ($self->calls + 0, 'a client does not end');
+    await { @{[ glob "$self->{dir}/ended-*" ]} == @{ $self->{clients} } } 30
+        or return (0, 'a client does not end');
     $_->stop for @{ $self->{clients} };
 
-    @calls = $self->calls;
+    $calls = $self->calls;
 
-    return (scalar @calls, grep { /^\S+ ./ } @calls);
+    return (scalar @$calls, grep { /^\S+ ./ } @$calls);
 }
 
 1;
