@@ -479,6 +479,7 @@ struct ngx_http_mcp_call_s {
     ngx_msec_t                   wait_until;
 
     ngx_rbtree_node_t            cancel;     /* ngx_http_mcp_cancel.c */
+    ngx_queue_t                  flight;     /* ngx_http_mcp_flight.c */
 
     /* the proxied call: ngx_http_mcp_proxy.c */
     ngx_http_mcp_exchange_t     *exchange;
@@ -567,11 +568,22 @@ void ngx_http_mcp_proxy_cancel(ngx_http_mcp_call_t *call);
 
 void ngx_http_mcp_proxy_cancelled(ngx_http_mcp_call_t *call);
 
+/* The worker is about to go: the call ends with an error. */
+
+void ngx_http_mcp_proxy_shutdown(ngx_http_mcp_call_t *call);
+
+/* ngx_http_mcp_flight.c: the calls that this worker has in flight */
+
+void ngx_http_mcp_flight_add(ngx_http_mcp_call_t *call);
+void ngx_http_mcp_flight_remove(ngx_http_mcp_call_t *call);
+
 /*
  * ngx_http_mcp_cancel.c: calls of legacy clients, for notifications/cancelled.
  * notify() may end a call of this worker.
  */
 
+void ngx_http_mcp_cancel_reset(ngx_http_mcp_main_conf_t *mmcf);
+void ngx_http_mcp_cancel_poll(ngx_http_mcp_main_conf_t *mmcf);
 void ngx_http_mcp_cancel_register(ngx_http_mcp_call_t *call);
 void ngx_http_mcp_cancel_unregister(ngx_http_mcp_call_t *call);
 void ngx_http_mcp_cancel_notify(ngx_http_mcp_call_t *call);

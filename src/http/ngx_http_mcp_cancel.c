@@ -11,36 +11,29 @@
 #include "ngx_http_mcp.h"
 
 
-#define NGX_HTTP_MCP_CANCEL_TICK  100    /* ms between looks at the ring */
-
-
 static uint64_t ngx_http_mcp_cancel_key(ngx_http_mcp_call_t *call,
     const mcp_str_t *id);
 static ngx_uint_t ngx_http_mcp_cancel_local(uint64_t key);
-static void ngx_http_mcp_cancel_tick(ngx_event_t *ev);
 
 
 static ngx_rbtree_t       ngx_http_mcp_calls;
 static ngx_rbtree_node_t  ngx_http_mcp_calls_sentinel;
-static ngx_event_t        ngx_http_mcp_cancel_timer;
 static ngx_atomic_uint_t  ngx_http_mcp_cancel_seen;
+
+
+void
+ngx_http_mcp_cancel_reset(ngx_http_mcp_main_conf_t *mmcf)
+{
+    ngx_http_mcp_cancel_seen = mmcf->sh->cancel_seq;
+}
 
 
 void
 ngx_http_mcp_cancel_register(ngx_http_mcp_call_t *call)
 {
-    ngx_http_mcp_main_conf_t  *mmcf;
-
-    mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
-
     if (ngx_http_mcp_calls.root == NULL) {
         ngx_rbtree_init(&ngx_http_mcp_calls, &ngx_http_mcp_calls_sentinel,
                         ngx_rbtree_insert_value);
-
-        ngx_http_mcp_cancel_timer.handler = ngx_http_mcp_cancel_tick;
-        ngx_http_mcp_cancel_timer.data = mmcf;
-        ngx_http_mcp_cancel_timer.log = ngx_cycle->log;
-        ngx_http_mcp_cancel_timer.cancelable = 1;
     }
 
     call->cancel.key = (ngx_rbtree_key_t)
@@ -48,14 +41,6 @@ ngx_http_mcp_cancel_register(ngx_http_mcp_call_t *call)
 
     ngx_rbtree_insert(&ngx_http_mcp_calls, &call->cancel);
     call->cancellable = 1;
-
-    if (!ngx_http_mcp_cancel_timer.timer_set) {
-
-        /* what was said before concerns no call of this worker */
-
-        ngx_http_mcp_cancel_seen = mmcf->sh->cancel_seq;
-        ngx_add_timer(&ngx_http_mcp_cancel_timer, NGX_HTTP_MCP_CANCEL_TICK);
-    }
 }
 
 
@@ -156,44 +141,36 @@ ngx_http_mcp_cancel_local(uint64_t key)
 }
 
 
-static void
-ngx_http_mcp_cancel_tick(ngx_event_t *ev)
+void
+ngx_http_mcp_cancel_poll(ngx_http_mcp_main_conf_t *mmcf)
 {
-    ngx_http_mcp_main_conf_t *mmcf = ev->data;
-
     uint64_t               key[NGX_HTTP_MCP_CANCEL_RING];
     ngx_uint_t             n;
     ngx_http_mcp_shctx_t  *sh;
 
     sh = mmcf->sh;
 
-    if (sh->cancel_seq != ngx_http_mcp_cancel_seen) {
-
-        n = 0;
-
-        ngx_shmtx_lock(&mmcf->shpool->mutex);
-
-        if (sh->cancel_seq - ngx_http_mcp_cancel_seen
-            > NGX_HTTP_MCP_CANCEL_RING)
-        {
-            ngx_http_mcp_cancel_seen = sh->cancel_seq
-                                       - NGX_HTTP_MCP_CANCEL_RING;
-        }
-
-        while (ngx_http_mcp_cancel_seen != sh->cancel_seq) {
-            key[n++] = sh->cancel[ngx_http_mcp_cancel_seen
-                                  % NGX_HTTP_MCP_CANCEL_RING];
-            ngx_http_mcp_cancel_seen++;
-        }
-
-        ngx_shmtx_unlock(&mmcf->shpool->mutex);
-
-        while (n--) {
-            (void) ngx_http_mcp_cancel_local(key[n]);
-        }
+    if (sh->cancel_seq == ngx_http_mcp_cancel_seen) {
+        return;
     }
 
-    if (ngx_http_mcp_calls.root != &ngx_http_mcp_calls_sentinel) {
-        ngx_add_timer(ev, NGX_HTTP_MCP_CANCEL_TICK);
+    n = 0;
+
+    ngx_shmtx_lock(&mmcf->shpool->mutex);
+
+    if (sh->cancel_seq - ngx_http_mcp_cancel_seen > NGX_HTTP_MCP_CANCEL_RING) {
+        ngx_http_mcp_cancel_seen = sh->cancel_seq - NGX_HTTP_MCP_CANCEL_RING;
+    }
+
+    while (ngx_http_mcp_cancel_seen != sh->cancel_seq) {
+        key[n++] = sh->cancel[ngx_http_mcp_cancel_seen
+                              % NGX_HTTP_MCP_CANCEL_RING];
+        ngx_http_mcp_cancel_seen++;
+    }
+
+    ngx_shmtx_unlock(&mmcf->shpool->mutex);
+
+    while (n--) {
+        (void) ngx_http_mcp_cancel_local(key[n]);
     }
 }

@@ -79,8 +79,9 @@ ngx_http_mcp_proxy(ngx_http_mcp_call_t *call)
 
     } else {
         r->read_event_handler = ngx_http_block_reading;
-        ngx_http_mcp_cancel_register(call);
     }
+
+    ngx_http_mcp_flight_add(call);
 
     r->write_event_handler = ngx_http_mcp_relay_write;
 
@@ -447,6 +448,10 @@ ngx_http_mcp_renew_done(void *data, ngx_http_mcp_opened_t *opened,
     *call->renew = NULL;
     ngx_free(renew);
 
+    if (call->finished) {
+        return;
+    }
+
     c = call->request->connection;
 
     if (opened == NULL) {
@@ -534,7 +539,7 @@ ngx_http_mcp_proxy_cleanup(void *data)
 {
     ngx_http_mcp_call_t *call = data;
 
-    ngx_http_mcp_cancel_unregister(call);
+    ngx_http_mcp_flight_remove(call);
 
     if (call->linger.timer_set) {
         ngx_del_timer(&call->linger);
@@ -549,8 +554,11 @@ ngx_http_mcp_proxy_cleanup(void *data)
         return;
     }
 
-    call->outcome = (call->era == MCP_ERA_MODERN) ? NGX_HTTP_MCP_CANCELLED
-                                                  : NGX_HTTP_MCP_UNKNOWN;
+    /* nginx closes connections itself when a worker has to go */
+
+    call->outcome = (call->era == MCP_ERA_MODERN
+                     && !call->request->connection->close)
+                    ? NGX_HTTP_MCP_CANCELLED : NGX_HTTP_MCP_UNKNOWN;
 
     if (call->era == MCP_ERA_MODERN && call->source->era == MCP_ERA_LEGACY) {
         ngx_http_mcp_proxy_cancel(call);
@@ -583,6 +591,29 @@ ngx_http_mcp_proxy_cancelled(ngx_http_mcp_call_t *call)
     }
 
     ngx_http_mcp_relay_cancelled(call);
+}
+
+
+void
+ngx_http_mcp_proxy_shutdown(ngx_http_mcp_call_t *call)
+{
+    if (call->finished || call->answered || call->failed || call->gone) {
+        return;
+    }
+
+    if (call->source->era == MCP_ERA_LEGACY && !call->renewing && !call->done)
+    {
+        ngx_http_mcp_proxy_cancel(call);
+    }
+
+    ngx_http_mcp_relay_fail(call, MCP_E_UNAVAILABLE,
+                            "the gateway is restarting; the call may have "
+                            "been executed");
+
+    call->outcome = NGX_HTTP_MCP_UNKNOWN;
+    call->renewing = 0;
+
+    ngx_http_mcp_relay_write(call->request);
 }
 
 
