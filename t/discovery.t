@@ -209,8 +209,8 @@ $b{up}->set(tools => ['echo'])->start;
 ok await { !listed('up_slow') }, 'and downgraded';
 is $t->call('up_echo', { message => 'm' })->text, 'm', 'called as before';
 
-cmp_ok scalar(() = Sentinel::Process::slurp("$b{loop}{dir}/requests")
-                     =~ /tools\\\/list/g), "<", 500,
-    'a cursor that comes again is not followed';
+my $pages = () = Sentinel::Process::slurp("$b{loop}{dir}/requests")
+                 =~ m{tools/list}g;
+cmp_ok $pages, '<', 500, 'a cursor that comes again is not followed';
 
 done_testing;

@@ -214,7 +214,7 @@ mcp_buf_grow(mcp_buf_t *b, size_t len)
 
 
 void
-mcp_buf_append(mcp_buf_t *b, const void *data, size_t len)
+mcp_buf_extend(mcp_buf_t *b, const void *data, size_t len)
 {
     if (b->failed || len == 0) {
         return;

@@ -100,8 +100,26 @@ typedef struct {
 
 
 void mcp_buf_init(mcp_buf_t *b, mcp_arena_t *arena, size_t size);
-void mcp_buf_append(mcp_buf_t *b, const void *data, size_t len);
+void mcp_buf_extend(mcp_buf_t *b, const void *data, size_t len);
 void mcp_buf_uint(mcp_buf_t *b, uint64_t n);
+
+
+static inline void
+mcp_buf_append(mcp_buf_t *b, const void *data, size_t len)
+{
+    if (len == 0) {
+        return;
+    }
+
+    if (len > b->size - b->len || b->max != 0 || b->failed) {
+        mcp_buf_extend(b, data, len);
+        return;
+    }
+
+    memcpy(b->data + b->len, data, len);
+    b->len += len;
+}
+
 
 /* A JSON string: the bytes (valid UTF-8) quoted and escaped. */
 

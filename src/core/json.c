@@ -35,7 +35,7 @@ enum {
 void
 mcp_json_init(mcp_json_lexer_t *lx, unsigned max_depth)
 {
-    memset(lx, 0, sizeof(mcp_json_lexer_t));
+    memset(lx, 0, offsetof(mcp_json_lexer_t, stack));
 
     if (max_depth == 0) {
         max_depth = 1;

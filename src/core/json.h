@@ -190,8 +190,29 @@ int mcp_json_equals(const mcp_json_tape_t *tape, uint32_t node,
  * is escaped, else from the arena.  MCP_OK or MCP_NOMEM.
  */
 
-int mcp_json_unescape(const mcp_json_tape_t *tape, uint32_t node,
+int mcp_json_unescape_text(const mcp_json_tape_t *tape, uint32_t node,
     mcp_arena_t *arena, mcp_str_t *out) MCP_MUSTCHECK;
+
+
+static inline int MCP_MUSTCHECK
+mcp_json_unescape(const mcp_json_tape_t *tape, uint32_t node,
+    mcp_arena_t *arena, mcp_str_t *out)
+{
+    const mcp_json_node_t  *nd;
+
+    nd = &tape->node[node];
+
+    if (nd->escaped
+        || (nd->type != MCP_JSON_STRING && nd->type != MCP_JSON_KEY))
+    {
+        return mcp_json_unescape_text(tape, node, arena, out);
+    }
+
+    out->data = (unsigned char *) tape->text + nd->start;
+    out->len = nd->len;
+
+    return MCP_OK;
+}
 
 
 /* The bytes of any value as they stand in the text, with quotes. */

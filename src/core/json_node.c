@@ -267,7 +267,7 @@ mcp_json_compare(const mcp_json_tape_t *tape, uint32_t a, uint32_t b)
 
 
 int
-mcp_json_unescape(const mcp_json_tape_t *tape, uint32_t node,
+mcp_json_unescape_text(const mcp_json_tape_t *tape, uint32_t node,
     mcp_arena_t *arena, mcp_str_t *out)
 {
     const unsigned char    *p;

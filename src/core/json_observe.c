@@ -11,8 +11,11 @@ void
 mcp_json_observe_init(mcp_json_observer_t *ob, unsigned watch,
     unsigned max_depth)
 {
-    memset(ob, 0, sizeof(mcp_json_observer_t));
     mcp_json_init(&ob->lexer, max_depth);
+
+    ob->escape = 0;
+    ob->code = 0;
+    memset(ob->key_len, 0, sizeof(ob->key_len));
 
     if (watch == 0) {
         watch = 1;

@@ -57,7 +57,7 @@ static int mcp_relay_hold(mcp_relay_feed_t *f, const mcp_json_token_t *tok,
 void
 mcp_relay_init(mcp_relay_t *re, const mcp_relay_conf_t *conf)
 {
-    memset(re, 0, sizeof(mcp_relay_t));
+    memset(re, 0, offsetof(mcp_relay_t, method));
 
     re->conf = conf;
 

@@ -67,7 +67,6 @@ typedef int (*mcp_relay_out_pt)(void *data, const unsigned char *p, size_t len);
 
 struct mcp_relay_s {
     const mcp_relay_conf_t  *conf;
-    mcp_json_observer_t   observer;
 
     /* what is known so far; final after MCP_DONE of mcp_relay_finish() */
 
@@ -80,9 +79,7 @@ struct mcp_relay_s {
     unsigned              jsonrpc:1;       /* "jsonrpc": "2.0" was there */
     int64_t               error_code;      /* of an error; else 0 */
     size_t                method_len;      /* of a notification or request */
-    unsigned char         method[MCP_RELAY_METHOD_MAX];
-    size_t                id_len;          /* the id that came, as JSON text */
-    unsigned char         id[MCP_RELAY_VALUE_MAX];
+    size_t                id_len;          /* of the id that came */
     const char           *why;             /* after MCP_ERROR: static words */
 
     /* private to relay.c */
@@ -102,7 +99,13 @@ struct mcp_relay_s {
     unsigned              withheld:1;      /* held is still to be passed on */
     unsigned              over:1;          /* held is only the beginning */
     size_t                held_len;
+
+    /* from here on as large as said above; not zeroed */
+
+    unsigned char         method[MCP_RELAY_METHOD_MAX];
+    unsigned char         id[MCP_RELAY_VALUE_MAX];    /* as JSON text */
     unsigned char         held[MCP_RELAY_HELD_MAX];
+    mcp_json_observer_t   observer;
 };
 
 

@@ -189,6 +189,11 @@ mcp_relay_equal(const mcp_str_t *a, const mcp_str_t *b)
         return 0;
     }
 
+    if (a->len == b->len && memcmp(a->data, b->data, a->len) == 0) {
+        return a->data[0] == '"' || a->data[0] == '-'
+               || mcp_relay_digit(a->data[0]);
+    }
+
     if (mcp_relay_is_string(a)) {
 
         if (!mcp_relay_is_string(b)) {
@@ -228,9 +233,19 @@ mcp_relay_string_is(const mcp_str_t *value, const char *text)
         return 0;
     }
 
-    n = mcp_relay_decode(s, value);
+    n = strlen(text);
 
-    return n == strlen(text) && memcmp(s, text, n) == 0;
+    if (value->len == n + 2 && memcmp(value->data + 1, text, n) == 0) {
+        return 1;
+    }
+
+    /* it could only be the same if something in it is escaped */
+
+    if (value->len <= n + 2) {
+        return 0;
+    }
+
+    return mcp_relay_decode(s, value) == n && memcmp(s, text, n) == 0;
 }
 
 

@@ -58,6 +58,24 @@ ngx_http_mcp_core_str(const ngx_str_t *s)
 }
 
 
+/* What ngx_sprintf() does with "%uL", at a tenth of the cost. */
+
+static ngx_inline u_char *
+ngx_http_mcp_uint(u_char *p, uint64_t n)
+{
+    u_char  text[NGX_INT64_LEN], *q;
+
+    q = text + sizeof(text);
+
+    do {
+        *--q = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    return ngx_cpymem(p, q, text + sizeof(text) - q);
+}
+
+
 /* --- shared memory: ngx_http_mcp_zone.c ---------------------------------- */
 
 
@@ -272,6 +290,10 @@ typedef enum {
 } ngx_http_mcp_body_e;
 
 
+#define NGX_HTTP_MCP_SMALL  1024         /* bytes of a body that is sent in one
+                                            piece with the header */
+
+
 struct ngx_http_mcp_exchange_s {
 
     /* set by the caller; zero where nothing is said */
@@ -484,7 +506,6 @@ struct ngx_http_mcp_call_s {
     /* the proxied call: ngx_http_mcp_proxy.c */
     ngx_http_mcp_exchange_t     *exchange;
     mcp_relay_conf_t             relay_conf;
-    mcp_relay_t                  relay;
     mcp_sse_reader_t             sse;
     const mcp_source_t          *source;
     ngx_str_t                    upstream_session;
@@ -528,15 +549,26 @@ struct ngx_http_mcp_call_s {
     unsigned                     finished:1;
     unsigned                     relayed:1;  /* a relay was fed */
     unsigned                     cancellable:1;  /* is in the tree of calls */
+
+    /* the last, so that it need not be zeroed for every call */
+    mcp_relay_t                  relay;
 };
 
+
+/* ngx_http_mcp_call.c: the call of a request, made when first asked for */
+
+ngx_http_mcp_call_t *ngx_http_mcp_get_call(ngx_http_request_t *r);
 
 /* ngx_http_mcp_handler.c: the content handler, up to a parsed message */
 
 ngx_int_t ngx_http_mcp_handler(ngx_http_request_t *r);
-ngx_http_mcp_call_t *ngx_http_mcp_get_call(ngx_http_request_t *r);
 ngx_str_t ngx_http_mcp_trim(ngx_str_t *value);
 void ngx_http_mcp_arena_init(mcp_arena_t *arena, ngx_pool_t *pool);
+
+/* ngx_http_mcp_seen.c: mcp_session_decode() of the client's session id */
+
+int ngx_http_mcp_session_decode(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_main_conf_t *mmcf);
 
 /* ngx_http_mcp_dispatch.c: what a message asks for */
 

@@ -181,7 +181,6 @@ ngx_http_mcp_check_accept(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
 static ngx_int_t
 ngx_http_mcp_check_session(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
 {
-    mcp_str_t                  id;
     ngx_http_mcp_main_conf_t  *mmcf;
 
     if (call->message.method == MCP_INITIALIZE
@@ -200,11 +199,8 @@ ngx_http_mcp_check_session(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
         return NGX_DECLINED;
     }
 
-    id = ngx_http_mcp_core_str(&call->in.session);
+    switch (ngx_http_mcp_session_decode(call, mmcf)) {
 
-    switch (mcp_session_decode(&call->session, mmcf->sh->key, &id,
-                               &call->arena))
-    {
     case MCP_OK:
         break;
 

@@ -351,7 +351,7 @@ ngx_http_mcp_create_request(ngx_http_request_t *r)
 
     /* a small body goes out in one piece with the header */
 
-    if (x->body_len <= 1024) {
+    if (x->body_len <= NGX_HTTP_MCP_SMALL) {
         len += x->body_len;
     }
 
@@ -391,12 +391,14 @@ ngx_http_mcp_create_request(ngx_http_request_t *r)
     b->last = ngx_cpymem(b->last, x->headers.data, x->headers.len);
 
     if (!x->delete) {
-        b->last = ngx_sprintf(b->last, "Content-Length: %O" CRLF, x->body_len);
+        b->last = ngx_cpymem(b->last, "Content-Length: ", 16);
+        b->last = ngx_http_mcp_uint(b->last, x->body_len);
+        *b->last++ = CR; *b->last++ = LF;
     }
 
     *b->last++ = CR; *b->last++ = LF;
 
-    if (x->body_len <= 1024) {
+    if (x->body_len <= NGX_HTTP_MCP_SMALL) {
         for ( /* void */ ; x->body; x->body = x->body->next) {
             b->last = ngx_cpymem(b->last, x->body->buf->pos,
                                  ngx_buf_size(x->body->buf));
@@ -568,7 +570,9 @@ ngx_http_mcp_response_header(ngx_http_mcp_exchange_t *x, ngx_http_request_t *r)
     ngx_str_t                        name, value;
     ngx_http_upstream_headers_in_t  *in;
 
-    name.data = r->header_name_start;
+    /* nginx keeps 32 bytes of a name in lower case */
+
+    name.data = r->lowcase_header;
     name.len = r->header_name_end - r->header_name_start;
     value.data = r->header_start;
     value.len = r->header_end - r->header_start;
@@ -577,9 +581,9 @@ ngx_http_mcp_response_header(ngx_http_mcp_exchange_t *x, ngx_http_request_t *r)
 
 #define ngx_http_mcp_is(s)                                                    \
     (name.len == sizeof(s) - 1                                                \
-     && ngx_strncasecmp(name.data, (u_char *) s, sizeof(s) - 1) == 0)
+     && ngx_memcmp(name.data, s, sizeof(s) - 1) == 0)
 
-    if (ngx_http_mcp_is("Content-Length")) {
+    if (ngx_http_mcp_is("content-length")) {
 
         n = ngx_atoof(value.data, value.len);
 
@@ -596,7 +600,7 @@ ngx_http_mcp_response_header(ngx_http_mcp_exchange_t *x, ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    if (ngx_http_mcp_is("Transfer-Encoding")) {
+    if (ngx_http_mcp_is("transfer-encoding")) {
 
         if (value.len != 7
             || ngx_strncasecmp(value.data, (u_char *) "chunked", 7) != 0
@@ -612,7 +616,7 @@ ngx_http_mcp_response_header(ngx_http_mcp_exchange_t *x, ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    if (ngx_http_mcp_is("Connection")) {
+    if (ngx_http_mcp_is("connection")) {
 
         if (ngx_strlcasestrn(value.data, value.data + value.len,
                              (u_char *) "close", 5 - 1))
@@ -623,11 +627,11 @@ ngx_http_mcp_response_header(ngx_http_mcp_exchange_t *x, ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    if (ngx_http_mcp_is("Content-Type")) {
+    if (ngx_http_mcp_is("content-type")) {
         return ngx_http_mcp_copy_header(r, &x->content_type);
     }
 
-    if (ngx_http_mcp_is("Content-Encoding")) {
+    if (ngx_http_mcp_is("content-encoding")) {
 
         if (value.len != 8
             || ngx_strncasecmp(value.data, (u_char *) "identity", 8) != 0)
@@ -641,11 +645,11 @@ ngx_http_mcp_response_header(ngx_http_mcp_exchange_t *x, ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    if (ngx_http_mcp_is("Mcp-Session-Id")) {
+    if (ngx_http_mcp_is("mcp-session-id")) {
         return ngx_http_mcp_copy_header(r, &x->session_id);
     }
 
-    if (ngx_http_mcp_is("Retry-After")) {
+    if (ngx_http_mcp_is("retry-after")) {
         x->retry_after = ngx_atotm(value.data, value.len);
         return NGX_OK;
     }
@@ -670,13 +674,17 @@ ngx_http_mcp_body_type(ngx_str_t *type)
     }
 
     if (n == 16
-        && ngx_strncasecmp(type->data, (u_char *) "application/json", 16) == 0)
+        && (ngx_memcmp(type->data, "application/json", 16) == 0
+            || ngx_strncasecmp(type->data, (u_char *) "application/json", 16)
+               == 0))
     {
         return NGX_HTTP_MCP_BODY_JSON;
     }
 
     if (n == 17
-        && ngx_strncasecmp(type->data, (u_char *) "text/event-stream", 17) == 0)
+        && (ngx_memcmp(type->data, "text/event-stream", 17) == 0
+            || ngx_strncasecmp(type->data, (u_char *) "text/event-stream", 17)
+               == 0))
     {
         return NGX_HTTP_MCP_BODY_SSE;
     }

@@ -45,31 +45,6 @@ static ngx_http_mcp_header_name_t  ngx_http_mcp_header_names[] = {
 };
 
 
-ngx_http_mcp_call_t *
-ngx_http_mcp_get_call(ngx_http_request_t *r)
-{
-    ngx_http_mcp_call_t  *call;
-
-    call = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
-    if (call != NULL) {
-        return call;
-    }
-
-    call = ngx_pcalloc(r->pool, sizeof(ngx_http_mcp_call_t));
-    if (call == NULL) {
-        return NULL;
-    }
-
-    call->request = r;
-    ngx_http_mcp_arena_init(&call->arena, r->pool);
-    ngx_http_mcp_uuid7(call->uuid);
-
-    ngx_http_set_ctx(r, call, ngx_http_mcp_module);
-
-    return call;
-}
-
-
 ngx_int_t
 ngx_http_mcp_handler(ngx_http_request_t *r)
 {
@@ -276,7 +251,6 @@ static ngx_int_t
 ngx_http_mcp_delete(ngx_http_mcp_call_t *call)
 {
     ngx_int_t                  rc;
-    mcp_str_t                  id;
     ngx_http_request_t        *r;
     ngx_http_mcp_main_conf_t  *mmcf;
 
@@ -291,10 +265,7 @@ ngx_http_mcp_delete(ngx_http_mcp_call_t *call)
                                    "Mcp-Session-Id");
     }
 
-    id = ngx_http_mcp_core_str(&call->in.session);
-
-    if (mcp_session_decode(&call->session, mmcf->sh->key, &id, &call->arena)
-        != MCP_OK
+    if (ngx_http_mcp_session_decode(call, mmcf) != MCP_OK
         || ngx_http_mcp_session_ended(mmcf, &call->session)
         || (time_t) call->session.created + NGX_HTTP_MCP_SESSION_TIMEOUT
            < ngx_time())
@@ -334,6 +305,12 @@ ngx_http_mcp_media_type(ngx_str_t *type)
     u_char  *p, *last;
 
     static ngx_str_t  json = ngx_string("application/json");
+
+    if (type->len == json.len
+        && ngx_memcmp(type->data, json.data, json.len) == 0)
+    {
+        return NGX_OK;
+    }
 
     if (type->len < json.len
         || ngx_strncasecmp(type->data, json.data, json.len) != 0)
@@ -384,8 +361,21 @@ ngx_http_mcp_read_accept(ngx_http_mcp_call_t *call)
     u_char     *last;
     ngx_str_t  *accept;
 
+    static ngx_str_t  usual =
+                    ngx_string("application/json, text/event-stream");
+
     accept = &call->in.accept;
     last = accept->data + accept->len;
+
+    /* as the SDKs write it */
+
+    if (accept->len == usual.len
+        && ngx_memcmp(accept->data, usual.data, usual.len) == 0)
+    {
+        call->accept_json = 1;
+        call->accept_sse = 1;
+        return;
+    }
 
 #define ngx_http_mcp_accepts(s)                                               \
     (ngx_strlcasestrn(accept->data, last, (u_char *) s, sizeof(s) - 2) != NULL)

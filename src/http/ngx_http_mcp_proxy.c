@@ -171,6 +171,17 @@ typedef struct {
 
 
 static int
+ngx_http_mcp_proxy_copy(void *data, const unsigned char *p, size_t len)
+{
+    u_char **last = data;
+
+    *last = ngx_cpymem(*last, p, len);
+
+    return MCP_OK;
+}
+
+
+static int
 ngx_http_mcp_proxy_span(void *data, const unsigned char *p, size_t len)
 {
     ngx_http_mcp_spans_t *spans = data;
@@ -206,7 +217,7 @@ ngx_http_mcp_proxy_span(void *data, const unsigned char *p, size_t len)
 static ngx_int_t
 ngx_http_mcp_proxy_body(ngx_http_mcp_call_t *call, ngx_http_mcp_exchange_t *x)
 {
-    u_char                    *p;
+    u_char                    *p, *last;
     mcp_edits_t                edits;
     mcp_forward_t              fw;
     const mcp_message_t       *m;
@@ -224,7 +235,7 @@ ngx_http_mcp_proxy_body(ngx_http_mcp_call_t *call, ngx_http_mcp_exchange_t *x)
     }
 
     call->relay_conf.id.data = p + 1;
-    call->relay_conf.id.len = ngx_sprintf(p + 1, "%uA",
+    call->relay_conf.id.len = ngx_http_mcp_uint(p + 1,
                                 ngx_atomic_fetch_add(&mmcf->sh->next_id, 1))
                               - (p + 1);
 
@@ -276,9 +287,28 @@ ngx_http_mcp_proxy_body(ngx_http_mcp_call_t *call, ngx_http_mcp_exchange_t *x)
     spans.first = NULL;
     spans.last = &spans.first;
 
-    if (mcp_edits_spans(&edits, m->tape.text, m->tape.len,
-                        ngx_http_mcp_proxy_span, &spans)
-        != MCP_OK)
+    /* a small body is sent in one piece with the header anyway */
+
+    if (edits.len <= NGX_HTTP_MCP_SMALL) {
+
+        p = mcp_alloc(&call->arena, edits.len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        last = p;
+
+        if (mcp_edits_spans(&edits, m->tape.text, m->tape.len,
+                            ngx_http_mcp_proxy_copy, &last)
+            != MCP_OK
+            || ngx_http_mcp_proxy_span(&spans, p, last - p) != MCP_OK)
+        {
+            return NGX_ERROR;
+        }
+
+    } else if (mcp_edits_spans(&edits, m->tape.text, m->tape.len,
+                               ngx_http_mcp_proxy_span, &spans)
+               != MCP_OK)
     {
         return NGX_ERROR;
     }

@@ -574,10 +574,18 @@ ngx_http_mcp_relay_out(void *data, const unsigned char *p, size_t len)
                         && call->out == NULL) ? NGX_HTTP_MCP_BUF_FIRST
                                               : NGX_HTTP_MCP_BUF;
 
-                cl->buf = ngx_create_temp_buf(call->request->pool, size);
+                cl->buf = ngx_calloc_buf(call->request->pool);
                 if (cl->buf == NULL) {
                     return MCP_NOMEM;
                 }
+
+                cl->buf->start = mcp_alloc(&call->arena, size);
+                if (cl->buf->start == NULL) {
+                    return MCP_NOMEM;
+                }
+
+                cl->buf->end = cl->buf->start + size;
+                cl->buf->temporary = 1;
             }
 
             b = cl->buf;

@@ -9,7 +9,7 @@
 
 /* random bytes are fetched for many at a time */
 
-static u_char      ngx_http_mcp_uuid_pool[640];
+static u_char      ngx_http_mcp_uuid_pool[5120];
 static ngx_uint_t  ngx_http_mcp_uuid_left;
 static ngx_pid_t   ngx_http_mcp_uuid_pid;
 
@@ -47,7 +47,9 @@ ngx_http_mcp_uuid7(u_char *p)
     ngx_uint_t   i;
     ngx_time_t  *tp;
 
-    static u_char  hex[] = "0123456789abcdef";
+    static const u_char  hex[] = "0123456789abcdef";
+    static const u_char  at[] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26,
+                                  28, 30, 32, 34 };
 
     tp = ngx_timeofday();
     ms = (uint64_t) tp->sec * 1000 + tp->msec;
@@ -62,11 +64,9 @@ ngx_http_mcp_uuid7(u_char *p)
     bytes[8] = (u_char) (0x80 | (bytes[8] & 0x3f));
 
     for (i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *p++ = '-';
-        }
-
-        *p++ = hex[bytes[i] >> 4];
-        *p++ = hex[bytes[i] & 0xf];
+        p[at[i]] = hex[bytes[i] >> 4];
+        p[at[i] + 1] = hex[bytes[i] & 0xf];
     }
+
+    p[8] = p[13] = p[18] = p[23] = '-';
 }

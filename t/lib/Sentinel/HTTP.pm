@@ -192,7 +192,7 @@ sub head {
                     ? 'chunked'
                   : defined $length ? $length
                   : 'close';
-    $self->{ended} = 1 if $self->{left} eq '0';
+    $self->{ended} = $self->{left} eq '0';
     $self->{sse} = Sentinel::SSE->new;
 
     return $r;

@@ -1,0 +1,145 @@
+# Clients and backends that break off at any moment, hundreds of them, of
+# both eras: afterwards nothing is left of them, no descriptor, no memory, no
+# line in the log that should worry anybody, and every other call was right.
+
+use Sentinel::Test;
+use Sentinel::Backend;
+use Sentinel::Calls;
+use Sentinel::Faults;
+use Sentinel::Load;
+use Time::HiRes qw/time sleep/;
+
+my $seed = $ENV{SEED} // time() * 1000 % 1_000_000;
+srand $seed;
+note "SEED=$seed";
+
+# A backend that breaks off, too, in the middle of what it says.
+
+sub fickle {
+    my ($c, $arguments) = @_;
+    my $body = result($c->id, 'x' x (rand() < 0.5 ? 100 : 100_000));
+
+    srand;
+
+    if (rand() < 0.5) {
+        $c->sse;
+        $c->event('{"jsonrpc":"2.0","method":"notifications/progress",'
+                  . '"params":{"progressToken":1,"progress":1}}')
+            if rand() < 0.5;
+        $c->pause(rand 0.02);
+        $c->bytes(substr event($body), 0, rand 2 * length $body);
+
+    } else {
+        $c->write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                  . 'Content-Length: ' . length($body) . "\r\n\r\n");
+        $c->pause(rand 0.02);
+        $c->write(substr $body, 0, rand length $body);
+    }
+
+    $c->pause(rand 0.02);
+    rand() < 0.5 ? $c->reset : $c->close;
+
+    return undef;
+}
+
+my %b = map { $_ => Sentinel::Backend->$_(
+    tools => [qw/echo slow progress big fickle/],
+    call => { fickle => \&fickle }) } qw/legacy modern/;
+
+my $t = Sentinel::Calls->new(
+    backends => [l => $b{legacy}, m => $b{modern}]);
+$t->run->wait_catalog(qw/l_fickle m_fickle/);
+
+my $session = $t->legacy;
+my @workers = $t->workers;
+
+sub storm {
+    my ($rounds) = @_;
+
+    for (1 .. $rounds) {
+        my @c;
+
+        for my $n (1 .. 50) {
+            my $tool = (rand() < 0.5 ? 'l_' : 'm_')
+                       . (qw/echo slow progress big fickle/)[rand 5];
+            my $client = rand() < 0.5 ? $t : $session;
+            my $c = $t->connection;
+
+            if (rand() < 0.1) {
+                # not even a whole request
+                $c->write(substr "POST /mcp HTTP/1.1\r\nHost: x\r\n"
+                    . "Content-Type: application/json\r\n"
+                    . "Content-Length: 2000\r\n\r\n" . '{' x 100, 0,
+                    10 + rand 180);
+
+            } else {
+                $client->call($tool, { message => 'm', seconds => 0.1,
+                                       steps => 2, bytes => 16 * 20_000 },
+                              on => $c, send => 1,
+                              meta => { progressToken => 'p' });
+            }
+
+            if (rand() < 0.3) {
+                $c->abort;
+            } else {
+                push @c, $c;
+            }
+        }
+
+        for my $c (sort { rand() <=> 0.5 } @c) {
+            sleep rand 0.004;
+            eval { $c->fill(time() + 0.001) } if rand() < 0.4;
+            rand() < 0.5 ? $c->abort : $c->close;
+        }
+    }
+}
+
+# Descriptors that are not kept connections to backends.
+
+sub descriptors {
+    my $kept = 0;
+    $kept += connected($_->port) for values %b;
+    my $open = 0;
+    $open += fds($_) for @workers;
+
+    return $open - $kept;
+}
+
+my $load = Sentinel::Load->new(1, sub {
+    my ($n) = @_;
+    my $r = ($n % 2 ? $t : $session)
+        ->call(($n % 3 ? 'l' : 'm') . '_echo', { message => "n$n" });
+
+    return $r && ($r->text // '') eq "n$n" ? '' : $r ? $r->body : 'nothing';
+});
+
+# The manager's connections count as kept, and are not the workers'.
+
+my $before = descriptors();
+storm(5);
+ok +(await { descriptors() <= $before } 20), 'no descriptor is left'
+    or diag descriptors() . " now, $before before";
+
+my @memory = map { memory($_) } @workers;
+storm(5);
+ok +(await { descriptors() <= $before } 20), 'nor after as many again';
+storm(3);
+ok +(await { descriptors() <= $before } 20), 'and again';
+
+my ($calls, @wrong) = $load->stop;
+is_deeply \@wrong, [], "all of $calls other calls were right";
+is_deeply [$t->workers], \@workers, 'the workers live';
+
+for (0, 1) {
+    cmp_ok memory($workers[$_]) - $memory[$_], '<',
+        ($ENV{SAN} ? 64 : 3) * 1024 * 1024, 'no memory is lost';
+}
+
+# what was open would be an alert
+
+my $process = $t->{process};
+ok $t->stop('QUIT'), 'a gentle end';
+is $process->{status}, 0, 'exit status';
+unlike $t->error_log, qr/\[(?:crit|alert|emerg)\]/, 'nothing to worry about';
+
+done_testing;
