@@ -102,8 +102,9 @@ for my $name (sort keys %of) {
         is_deeply [map { $_->response->text } @c],
             [map { "m$_" } 1 .. 30], "30 calls: $of{$name}";
         is_deeply [sessions($b)], [60, 30], '... each executed once';
-        is scalar $b->requests('initialize'), 1,
-            '... share one new session';
+        # the manager may open one of its own at the same moment
+        cmp_ok scalar $b->requests('initialize'), '<=', 2,
+            '... share a new session';
         unlink "$dir/slow";
     }
 }

@@ -86,7 +86,7 @@ mcp_reply_empty(mcp_buf_t *b, const mcp_str_t *id, mcp_era_e era)
  */
 
 static void
-mcp_reply_capabilities(mcp_buf_t *b, const mcp_view_t *view)
+mcp_reply_capabilities(mcp_buf_t *b, const mcp_view_t *view, unsigned logging)
 {
     mcp_buf_literal(b, ",\"capabilities\":{\"tools\":{}");
 
@@ -100,6 +100,10 @@ mcp_reply_capabilities(mcp_buf_t *b, const mcp_view_t *view)
 
     if (view->completions) {
         mcp_buf_literal(b, ",\"completions\":{}");
+    }
+
+    if (logging) {
+        mcp_buf_literal(b, ",\"logging\":{}");
     }
 
     mcp_buf_literal(b, "}");
@@ -129,13 +133,13 @@ mcp_reply_cache(mcp_buf_t *b, const mcp_view_t *view)
 
 void
 mcp_reply_initialize(mcp_buf_t *b, const mcp_str_t *id,
-    const mcp_str_t *version, const mcp_view_t *view)
+    const mcp_str_t *version, const mcp_view_t *view, unsigned logging)
 {
     mcp_reply_begin(b, id);
 
     mcp_buf_literal(b, ",\"result\":{\"protocolVersion\":");
     mcp_buf_json(b, version->data, version->len);
-    mcp_reply_capabilities(b, view);
+    mcp_reply_capabilities(b, view, logging);
     mcp_buf_literal(b, ",\"serverInfo\":" MCP_REPLY_SERVER);
     mcp_reply_instructions(b, view);
 
@@ -160,7 +164,7 @@ mcp_reply_discover(mcp_buf_t *b, const mcp_str_t *id, const mcp_view_t *view)
     }
 
     mcp_buf_literal(b, "]");
-    mcp_reply_capabilities(b, view);
+    mcp_reply_capabilities(b, view, 0);
     mcp_reply_instructions(b, view);
     mcp_reply_cache(b, view);
 

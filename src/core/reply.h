@@ -30,10 +30,13 @@ void mcp_reply_error(mcp_buf_t *b, const mcp_str_t *id,
 
 void mcp_reply_empty(mcp_buf_t *b, const mcp_str_t *id, mcp_era_e era);
 
-/* Legacy; version: the one to answer with. */
+/*
+ * Legacy; version: the one to answer with; logging: whether that capability is
+ * announced.
+ */
 
 void mcp_reply_initialize(mcp_buf_t *b, const mcp_str_t *id,
-    const mcp_str_t *version, const mcp_view_t *view);
+    const mcp_str_t *version, const mcp_view_t *view, unsigned logging);
 
 /* Modern: supportedVersions is MCP_VERSION_MODERN with all legacy ones. */
 

@@ -11,6 +11,7 @@
 
 #include "ngx_http_mcp_compat.h"
 
+#include "ask.h"
 #include "catalog.h"
 #include "core.h"
 #include "forward.h"
@@ -25,6 +26,7 @@
 typedef struct ngx_http_mcp_call_s  ngx_http_mcp_call_t;
 typedef struct ngx_http_mcp_exchange_s  ngx_http_mcp_exchange_t;
 typedef struct ngx_http_mcp_fetch_s  ngx_http_mcp_fetch_t;
+typedef struct ngx_http_mcp_gather_s  ngx_http_mcp_gather_t;
 typedef struct ngx_http_mcp_backend_s  ngx_http_mcp_backend_t;
 typedef struct ngx_http_mcp_snapshot_s  ngx_http_mcp_snapshot_t;
 
@@ -187,6 +189,12 @@ typedef enum {
 } ngx_http_mcp_protocol_e;
 
 
+typedef enum {
+    NGX_HTTP_MCP_SESSION_SHARED = 0,
+    NGX_HTTP_MCP_SESSION_CLIENT
+} ngx_http_mcp_session_e;
+
+
 struct ngx_http_mcp_backend_s {
     ngx_str_t                    name;
     ngx_uint_t                   index;      /* in mmcf->backends */
@@ -197,6 +205,7 @@ struct ngx_http_mcp_backend_s {
     ngx_str_t                    uri;
     ngx_str_t                    server;     /* for a server directive */
     ngx_str_t                    identity;   /* name and URL */
+    uint64_t                     hash;       /* of the identity */
     ngx_http_mcp_peer_t         *peer;
 
     ngx_str_t                    prefix;
@@ -498,7 +507,6 @@ struct ngx_http_mcp_call_s {
 
     /* waiting for a first catalog */
     ngx_event_t                  wait;
-    ngx_msec_t                   wait_until;
 
     ngx_rbtree_node_t            cancel;     /* ngx_http_mcp_cancel.c */
     ngx_queue_t                  flight;     /* ngx_http_mcp_flight.c */
@@ -508,6 +516,10 @@ struct ngx_http_mcp_call_s {
     mcp_relay_conf_t             relay_conf;
     mcp_sse_reader_t             sse;
     const mcp_source_t          *source;
+    mcp_era_e                    backend_era;
+    const mcp_session_backend_t *own;        /* the client's own session with
+                                                the backend; NULL: the shared
+                                                one, if any */
     ngx_str_t                    upstream_session;
     ngx_str_t                    upstream_version;
     void                       **renew;      /* see ngx_http_mcp_proxy_renew()
@@ -578,6 +590,11 @@ void ngx_http_mcp_dispatch(ngx_http_mcp_call_t *call);
 
 void ngx_http_mcp_proxy(ngx_http_mcp_call_t *call);
 
+/* Header lines of the session with the backend that the call is in. */
+
+ngx_int_t ngx_http_mcp_proxy_session(ngx_http_mcp_call_t *call,
+    ngx_str_t *headers);
+
 void ngx_http_mcp_proxy_line(mcp_buf_t *b, const char *name, size_t len,
     const mcp_str_t *value);
 
@@ -636,6 +653,18 @@ void ngx_http_mcp_relay_write(ngx_http_request_t *r);
 
 void ngx_http_mcp_relay_cancelled(ngx_http_mcp_call_t *call);
 
+/* What every event begins with, and the stage of one that is under way. */
+
+#define NGX_HTTP_MCP_EVENT  "event: message\ndata: "
+
+int ngx_http_mcp_relay_out(void *data, const unsigned char *p, size_t len);
+void ngx_http_mcp_relay_drop(ngx_http_mcp_call_t *call);
+
+/* What a client is told whose session a backend has ended. */
+
+#define NGX_HTTP_MCP_LOST                                                     \
+    "a backend has ended the session; begin with initialize"
+
 /*
  * ngx_http_mcp_send.c: a whole answer of the gateway's own, which finalizes
  * the request.
@@ -666,6 +695,7 @@ void ngx_http_mcp_uuid7(u_char *p);
 /* What a legacy backend said of itself; good while the handler runs. */
 
 typedef struct {
+    mcp_str_t                    id;         /* empty: none */
     mcp_str_t                    version;
     mcp_str_t                    capabilities;
     mcp_str_t                    instructions;
@@ -688,10 +718,113 @@ ngx_int_t ngx_http_mcp_session_open(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_backend_t *backend, ngx_http_mcp_session_pt handler,
     void *data);
 
+/*
+ * Opens a session that is the caller's own, with that initialize; NULL: the
+ * gateway's.  NGX_ERROR: handler() will not be called.
+ */
+
+ngx_int_t ngx_http_mcp_session_new(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_backend_t *backend, ngx_str_t *body,
+    ngx_http_mcp_session_pt handler, void *data);
+
 /* Header lines that a request in the backend's shared session carries. */
 
 ngx_int_t ngx_http_mcp_session_headers(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_backend_t *backend, ngx_pool_t *pool, ngx_str_t *headers);
+
+
+/* --- waiting for several: ngx_http_mcp_gather.c -------------------------- */
+
+
+struct ngx_http_mcp_gather_s {
+    ngx_pool_t                  *pool;       /* until the last has come back */
+    ngx_http_mcp_call_t         *call;       /* NULL: nobody waits any more */
+    ngx_http_mcp_main_conf_t    *mmcf;
+
+    /* set by the caller */
+
+    ngx_uint_t                   pending;
+    void                        *data;
+
+    /* all have come back, or the time is over; never from within wait() */
+    void                       (*done)(ngx_http_mcp_gather_t *g,
+                                    ngx_http_mcp_call_t *call);
+
+    /* NULL, or the client went away before done(); pending is not 0 */
+    void                       (*gone)(ngx_http_mcp_gather_t *g);
+
+    /* private */
+
+    ngx_event_t                  deadline;
+    ngx_http_mcp_gather_t      **link;
+};
+
+
+ngx_http_mcp_gather_t *ngx_http_mcp_gather_create(ngx_http_mcp_call_t *call);
+
+/*
+ * Holds the client's request.  NGX_AGAIN: done() will be called, or gone();
+ * NGX_OK: nothing is pending, g is gone; NGX_ERROR: the request cannot go on.
+ */
+
+ngx_int_t ngx_http_mcp_gather_wait(ngx_http_mcp_gather_t *g,
+    ngx_msec_t timeout);
+
+/* One of those that were pending has come back. */
+
+void ngx_http_mcp_gather_one(ngx_http_mcp_gather_t *g);
+
+
+/* --- sessions that are a client's own: ngx_http_mcp_client_session.c ----- */
+
+
+/*
+ * Opens one with each backend of the location that is "session client", and
+ * notes them in call->session.  NGX_OK: there is none; NGX_AGAIN: done() will
+ * be called.
+ */
+
+ngx_int_t ngx_http_mcp_client_sessions_open(ngx_http_mcp_call_t *call,
+    void (*done)(ngx_http_mcp_call_t *call));
+void ngx_http_mcp_client_sessions_end(ngx_http_mcp_call_t *call);
+
+/* The client's session with a backend; NULL: it has none of its own. */
+
+const mcp_session_backend_t *ngx_http_mcp_client_session(
+    ngx_http_mcp_call_t *call, ngx_http_mcp_backend_t *be);
+
+/* The other way round; NULL: not of this location. */
+
+ngx_http_mcp_backend_t *ngx_http_mcp_client_session_backend(
+    ngx_http_mcp_call_t *call, const mcp_session_backend_t *s);
+
+/*
+ * Sends a message in such a session (body NULL: DELETE); handler may be NULL.
+ * NGX_ERROR: it will not be called.
+ */
+
+ngx_int_t ngx_http_mcp_client_session_send(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_backend_t *be, const mcp_session_backend_t *s,
+    ngx_str_t *body, void (*handler)(ngx_http_mcp_fetch_t *f), void *data);
+
+/* --- ... and what goes over them besides calls: ngx_http_mcp_ask.c ------- */
+
+
+/*
+ * NGX_OK: what is staged may go to the client.  NGX_DECLINED: there is nobody
+ * who could be asked.
+ */
+
+ngx_int_t ngx_http_mcp_ask(ngx_http_mcp_call_t *call);
+
+/* A response or notification of a client. */
+
+void ngx_http_mcp_client_message(ngx_http_mcp_call_t *call);
+
+/* logging/setLevel, where there is a backend that logs for this client */
+
+ngx_uint_t ngx_http_mcp_client_logs(ngx_http_mcp_call_t *call);
+void ngx_http_mcp_set_level(ngx_http_mcp_call_t *call);
 
 
 /* --- the manager process: ngx_http_mcp_discovery.c ----------------------- */

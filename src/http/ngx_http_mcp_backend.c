@@ -33,7 +33,8 @@ static ngx_conf_enum_t  ngx_http_mcp_protocols[] = {
 
 
 static ngx_conf_enum_t  ngx_http_mcp_sessions[] = {
-    { ngx_string("shared"), 0 },
+    { ngx_string("shared"), NGX_HTTP_MCP_SESSION_SHARED },
+    { ngx_string("client"), NGX_HTTP_MCP_SESSION_CLIENT },
     { ngx_null_string, 0 }
 };
 
@@ -627,6 +628,7 @@ ngx_http_mcp_backend_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *
 ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
 {
+    size_t                     i;
     u_char                    *p;
     ngx_hash_init_t            hash;
     ngx_http_upstream_conf_t  *u;
@@ -634,8 +636,18 @@ ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
     static ngx_str_t  none[] = { ngx_null_string };
 
     ngx_conf_init_uint_value(be->protocol, NGX_HTTP_MCP_PROTOCOL_AUTO);
-    ngx_conf_init_uint_value(be->session, 0);
+    ngx_conf_init_uint_value(be->session, NGX_HTTP_MCP_SESSION_SHARED);
     ngx_conf_init_msec_value(be->refresh, 5 * 60 * 1000);
+
+    if (be->session == NGX_HTTP_MCP_SESSION_CLIENT
+        && be->protocol == NGX_HTTP_MCP_PROTOCOL_MODERN)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "backend \"%V\" cannot have \"session client\" "
+                           "with \"protocol modern\": that has no sessions",
+                           &be->name);
+        return NGX_CONF_ERROR;
+    }
 
     if (be->refresh == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -685,6 +697,14 @@ ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
     }
 
     ngx_sprintf(be->identity.data, "%V %V", &be->name, &be->url);
+
+    /* FNV-1a, 64 bits */
+
+    be->hash = 0xcbf29ce484222325ULL;
+
+    for (i = 0; i < be->identity.len; i++) {
+        be->hash = (be->hash ^ be->identity.data[i]) * 0x100000001b3ULL;
+    }
 
     be->request_line.data = ngx_pnalloc(cf->pool, be->uri.len + be->host.len
                                                   + 256);

@@ -37,11 +37,13 @@ typedef struct {
     ngx_uint_t                   current;    /* mcp_list_e */
     ngx_uint_t                   pages;
     mcp_str_t                    cursor;
+    ngx_atomic_uint_t            session;    /* the peer's, when last used */
 
     unsigned                     running:1;
     unsigned                     settle:1;   /* look once more, soon */
     unsigned                     reopened:1;
     unsigned                     complained:1;
+    unsigned                     oversize:1; /* its lists were left out */
 } ngx_http_mcp_job_t;
 
 
@@ -673,6 +675,8 @@ ngx_http_mcp_list_page(ngx_http_mcp_job_t *job)
     if (job->next.era == MCP_ERA_LEGACY) {
         mcp_buf_literal(&b, "}}");
 
+        job->session = job->backend->peer->session;
+
         if (ngx_http_mcp_session_headers(job->mmcf, job->backend, job->run,
                                          &headers)
             != NGX_OK)
@@ -719,13 +723,27 @@ ngx_http_mcp_listed(ngx_http_mcp_fetch_t *f)
         && (f->exchange.status == NGX_HTTP_NOT_FOUND
             || f->exchange.status == NGX_HTTP_BAD_REQUEST))
     {
+        if (job->backend->peer->session != job->session) {
+
+            /* a worker was there first */
+
+            job->reopened = 1;
+            ngx_http_mcp_list_page(job);
+            return;
+        }
+
         job->reopened = 1;
         job->source.state = MCP_SOURCE_STALE;
         ngx_http_mcp_open(job);
         return;
     }
 
-    error = f->error ? f->error : ngx_http_mcp_list_read(job, f);
+    if (f->collected.failed) {
+        error = "its lists do not fit into \"mcp_catalog_size\"";
+
+    } else {
+        error = f->error ? f->error : ngx_http_mcp_list_read(job, f);
+    }
 
     if (error) {
         ngx_http_mcp_run_failed(job, error);
@@ -778,9 +796,22 @@ ngx_http_mcp_list_read(ngx_http_mcp_job_t *job, ngx_http_mcp_fetch_t *f)
         return "a list is not valid JSON";
     }
 
-    if (page.error && page.error_code == MCP_E_METHOD) {
+    if (page.error && (page.error_code == MCP_E_METHOD
+                       || job->current != MCP_TOOLS))
+    {
+        /*
+         * Announced, but not there: as if it was empty.  What is wrong with
+         * prompts or resources does not cost a backend its tools.
+         */
 
-        /* announced, but not there: as if it was empty */
+        if (page.error_code != MCP_E_METHOD
+            && job->source.state != MCP_SOURCE_UP)
+        {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "%s of backend \"%V\" was refused with %L, it is "
+                          "taken as empty", list->method, &job->backend->name,
+                          page.error_code);
+        }
 
         mcp_str_set(out, "[]");
         job->current++;
@@ -817,8 +848,13 @@ ngx_http_mcp_list_read(ngx_http_mcp_job_t *job, ngx_http_mcp_fetch_t *f)
         job->next.ttl_ms = page.ttl_ms;
     }
 
-    if (page.cursor.len != 0) {
+    /* a cursor that leads nowhere new is the end */
 
+    if (page.cursor.len != 0
+        && (page.cursor.len != job->cursor.len
+            || ngx_memcmp(page.cursor.data, job->cursor.data, page.cursor.len)
+               != 0))
+    {
         if (++job->pages == NGX_HTTP_MCP_PAGES) {
             return "a list has too many pages";
         }
@@ -853,7 +889,9 @@ ngx_http_mcp_run_done(ngx_http_mcp_job_t *job)
 {
     ngx_msec_t  delay;
 
-    if (job->source.state != MCP_SOURCE_UP || job->complained) {
+    if ((job->source.state != MCP_SOURCE_UP || job->complained)
+        && !job->oversize)
+    {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "backend \"%V\" is up, it speaks %*s",
                       &job->backend->name, job->next.version.len,
@@ -1032,14 +1070,25 @@ ngx_http_mcp_publish_all(ngx_http_mcp_main_conf_t *mmcf,
         rc = ngx_http_mcp_publish(mmcf, source, n, ngx_cycle->log, &len);
 
         if (rc != NGX_DECLINED || changed == NULL) {
+
+            if (rc == NGX_OK && changed != NULL
+                && changed->source.state == MCP_SOURCE_UP)
+            {
+                changed->oversize = 0;
+            }
+
             break;
         }
 
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "the lists of all backends take %uz bytes with those of "
-                      "\"%V\", which are left out: make \"mcp_catalog_size\" "
-                      "larger than its %uz bytes", len,
-                      &changed->backend->name, mmcf->catalog_size);
+        if (!changed->oversize) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "the lists of all backends take %uz bytes with "
+                          "those of \"%V\", which are left out: make "
+                          "\"mcp_catalog_size\" larger than its %uz bytes",
+                          len, &changed->backend->name, mmcf->catalog_size);
+        }
+
+        changed->oversize = 1;
 
         /* the one that brought it over goes, then any that is left */
 

@@ -22,6 +22,7 @@ static ngx_int_t ngx_http_mcp_check_session(ngx_http_mcp_call_t *call,
     mcp_fault_t *fault);
 static void ngx_http_mcp_method(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_initialize(ngx_http_mcp_call_t *call);
+static void ngx_http_mcp_initialized(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_list(ngx_http_mcp_call_t *call, mcp_list_e list);
 static void ngx_http_mcp_call_tool(ngx_http_mcp_call_t *call,
     mcp_list_e list);
@@ -79,15 +80,14 @@ ngx_http_mcp_dispatch(ngx_http_mcp_call_t *call)
 
     if (call->message.kind != MCP_REQUEST) {
 
-        /*
-         * initialized and progress ask for nothing; responses answer requests
-         * that the gateway does not send yet
-         */
+        if (call->era == MCP_ERA_LEGACY) {
 
-        if (call->message.method == MCP_CANCELLED
-            && call->era == MCP_ERA_LEGACY)
-        {
-            ngx_http_mcp_cancel_notify(call);
+            if (call->message.method == MCP_CANCELLED) {
+                ngx_http_mcp_cancel_notify(call);
+
+            } else if (call->session.nbackends != 0) {
+                ngx_http_mcp_client_message(call);
+            }
         }
 
         call->outcome = NGX_HTTP_MCP_OK;
@@ -300,6 +300,15 @@ ngx_http_mcp_method(ngx_http_mcp_call_t *call)
         ngx_http_mcp_send_json(call, NGX_HTTP_OK, &b);
         return;
 
+    case MCP_SET_LEVEL:
+
+        if (call->era == MCP_ERA_MODERN || !ngx_http_mcp_client_logs(call)) {
+            break;
+        }
+
+        ngx_http_mcp_set_level(call);
+        return;
+
     case MCP_DISCOVER:
 
         if (call->era != MCP_ERA_MODERN) {
@@ -328,15 +337,9 @@ ngx_http_mcp_method(ngx_http_mcp_call_t *call)
 static void
 ngx_http_mcp_initialize(ngx_http_mcp_call_t *call)
 {
-    mcp_str_t                  id;
-    mcp_buf_t                  b;
-    ngx_http_mcp_main_conf_t  *mmcf;
-
     if (ngx_http_mcp_wait(call) == NGX_AGAIN) {
         return;
     }
-
-    mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
 
     call->version = *mcp_negotiate(&call->message.version);
 
@@ -359,6 +362,32 @@ ngx_http_mcp_initialize(ngx_http_mcp_call_t *call)
         }
     }
 
+    switch (ngx_http_mcp_client_sessions_open(call,
+                                              ngx_http_mcp_initialized))
+    {
+    case NGX_OK:
+        ngx_http_mcp_initialized(call);
+        return;
+
+    case NGX_AGAIN:
+        return;
+
+    default:
+        ngx_http_finalize_request(call->request,
+                                  NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
+}
+
+
+static void
+ngx_http_mcp_initialized(ngx_http_mcp_call_t *call)
+{
+    mcp_str_t                  id;
+    mcp_buf_t                  b;
+    ngx_http_mcp_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
+
     if (mcp_session_encode(&call->session, mmcf->sh->key, &call->arena, &id)
         != MCP_OK)
     {
@@ -371,7 +400,8 @@ ngx_http_mcp_initialize(ngx_http_mcp_call_t *call)
     call->session_id = ngx_http_mcp_str(&id);
 
     mcp_buf_init(&b, &call->arena, 1024);
-    mcp_reply_initialize(&b, &call->message.id, &call->version, call->view);
+    mcp_reply_initialize(&b, &call->message.id, &call->version, call->view,
+                         ngx_http_mcp_client_logs(call));
 
     call->outcome = NGX_HTTP_MCP_OK;
     ngx_http_mcp_send_json(call, NGX_HTTP_OK, &b);
@@ -606,6 +636,8 @@ ngx_http_mcp_to_source(ngx_http_mcp_call_t *call, ngx_uint_t source)
 
     call->backend = mlcf->backends[source];
     call->source = call->view->source[source].source;
+    call->own = ngx_http_mcp_client_session(call, call->backend);
+    call->backend_era = call->own ? MCP_ERA_LEGACY : call->source->era;
 
     ngx_http_mcp_proxy(call);
 }
@@ -655,7 +687,15 @@ ngx_http_mcp_unknown_name(ngx_http_mcp_call_t *call, const char *what)
 /* --- the first requests after a cold start ------------------------------- */
 
 
-/* NGX_AGAIN: the message will be dispatched anew. */
+/* until when requests of this worker wait; 0: none has waited yet */
+
+static ngx_msec_t  ngx_http_mcp_wait_until;
+
+
+/*
+ * NGX_AGAIN: the message will be dispatched anew.  A backend that hangs holds
+ * nobody up once the first requests have waited for it.
+ */
 
 static ngx_int_t
 ngx_http_mcp_wait(ngx_http_mcp_call_t *call)
@@ -668,6 +708,17 @@ ngx_http_mcp_wait(ngx_http_mcp_call_t *call)
     }
 
     r = call->request;
+
+    if (ngx_http_mcp_wait_until == 0) {
+        ngx_http_mcp_wait_until = ngx_current_msec + NGX_HTTP_MCP_WAIT;
+        ngx_http_mcp_wait_until += (ngx_http_mcp_wait_until == 0);
+    }
+
+    if ((ngx_msec_int_t) (ngx_http_mcp_wait_until - ngx_current_msec) <= 0
+        || ngx_exiting || ngx_terminate)
+    {
+        return NGX_OK;
+    }
 
     if (call->wait.handler == NULL) {
 
@@ -682,13 +733,6 @@ ngx_http_mcp_wait(ngx_http_mcp_call_t *call)
         call->wait.handler = ngx_http_mcp_wait_handler;
         call->wait.data = call;
         call->wait.log = r->connection->log;
-        call->wait_until = ngx_current_msec + NGX_HTTP_MCP_WAIT;
-    }
-
-    if ((ngx_msec_int_t) (call->wait_until - ngx_current_msec) <= 0
-        || ngx_exiting || ngx_terminate)
-    {
-        return NGX_OK;
     }
 
     r->read_event_handler = ngx_http_test_reading;

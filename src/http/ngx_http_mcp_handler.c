@@ -283,6 +283,8 @@ ngx_http_mcp_delete(ngx_http_mcp_call_t *call)
                                    "the session could not be ended");
     }
 
+    ngx_http_mcp_client_sessions_end(call);
+
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;

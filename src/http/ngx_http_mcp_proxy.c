@@ -116,7 +116,11 @@ ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call)
     r = call->request;
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_module);
 
-    if (call->source->era == MCP_ERA_LEGACY
+    if (call->own != NULL) {
+        call->upstream_session = ngx_http_mcp_str(&call->own->id);
+        call->upstream_version = ngx_http_mcp_str(&call->own->version);
+
+    } else if (call->backend_era == MCP_ERA_LEGACY
         && ngx_http_mcp_peer_session(mmcf, call->backend->peer, r->pool,
                                      &call->upstream_session,
                                      &call->upstream_version)
@@ -243,7 +247,7 @@ ngx_http_mcp_proxy_body(ngx_http_mcp_call_t *call, ngx_http_mcp_exchange_t *x)
 
     fw.id = call->relay_conf.id;
     fw.client = call->era;
-    fw.backend = call->source->era;
+    fw.backend = call->backend_era;
     fw.version = call->source->version;
     fw.client_info = call->session.client_info;
 
@@ -334,6 +338,38 @@ ngx_http_mcp_proxy_line(mcp_buf_t *b, const char *name, size_t len,
     ngx_http_mcp_proxy_line(b, name, sizeof(name) - 1, value)
 
 
+static void
+ngx_http_mcp_proxy_session_lines(ngx_http_mcp_call_t *call, mcp_buf_t *b)
+{
+    mcp_str_t  value;
+
+    if (call->upstream_version.len) {
+        value = ngx_http_mcp_core_str(&call->upstream_version);
+        ngx_http_mcp_line(b, "MCP-Protocol-Version", &value);
+    }
+
+    if (call->upstream_session.len) {
+        value = ngx_http_mcp_core_str(&call->upstream_session);
+        ngx_http_mcp_line(b, "Mcp-Session-Id", &value);
+    }
+}
+
+
+ngx_int_t
+ngx_http_mcp_proxy_session(ngx_http_mcp_call_t *call, ngx_str_t *headers)
+{
+    mcp_buf_t  b;
+
+    mcp_buf_init(&b, &call->arena, 128);
+    ngx_http_mcp_proxy_session_lines(call, &b);
+
+    headers->data = b.len ? b.data : (u_char *) "";
+    headers->len = b.len;
+
+    return b.failed ? NGX_ERROR : NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_mcp_proxy_headers(ngx_http_mcp_call_t *call,
     ngx_http_mcp_exchange_t *x)
@@ -363,17 +399,9 @@ ngx_http_mcp_proxy_headers(ngx_http_mcp_call_t *call,
         }
     }
 
-    if (call->source->era == MCP_ERA_LEGACY) {
+    if (call->backend_era == MCP_ERA_LEGACY) {
 
-        if (call->upstream_version.len) {
-            value = ngx_http_mcp_core_str(&call->upstream_version);
-            ngx_http_mcp_line(&b, "MCP-Protocol-Version", &value);
-        }
-
-        if (call->upstream_session.len) {
-            value = ngx_http_mcp_core_str(&call->upstream_session);
-            ngx_http_mcp_line(&b, "Mcp-Session-Id", &value);
-        }
+        ngx_http_mcp_proxy_session_lines(call, &b);
 
     } else if (ngx_http_mcp_proxy_modern(call, &b) != NGX_OK) {
         return NGX_ERROR;
@@ -590,7 +618,7 @@ ngx_http_mcp_proxy_cleanup(void *data)
                      && !call->request->connection->close)
                     ? NGX_HTTP_MCP_CANCELLED : NGX_HTTP_MCP_UNKNOWN;
 
-    if (call->era == MCP_ERA_MODERN && call->source->era == MCP_ERA_LEGACY) {
+    if (call->era == MCP_ERA_MODERN && call->backend_era == MCP_ERA_LEGACY) {
         ngx_http_mcp_proxy_cancel(call);
     }
 }
@@ -609,7 +637,7 @@ ngx_http_mcp_proxy_cancelled(ngx_http_mcp_call_t *call)
 
     call->outcome = NGX_HTTP_MCP_CANCELLED;
 
-    if (call->source->era == MCP_ERA_LEGACY && !call->renewing
+    if (call->backend_era == MCP_ERA_LEGACY && !call->renewing
         && !call->done)
     {
         ngx_http_mcp_proxy_cancel(call);
@@ -631,7 +659,7 @@ ngx_http_mcp_proxy_shutdown(ngx_http_mcp_call_t *call)
         return;
     }
 
-    if (call->source->era == MCP_ERA_LEGACY && !call->renewing && !call->done)
+    if (call->backend_era == MCP_ERA_LEGACY && !call->renewing && !call->done)
     {
         ngx_http_mcp_proxy_cancel(call);
     }
@@ -683,9 +711,7 @@ ngx_http_mcp_proxy_cancel(ngx_http_mcp_call_t *call)
     f.handler = ngx_http_mcp_cancel_done;
 
     if (b.failed
-        || ngx_http_mcp_session_headers(mmcf, call->backend,
-                                        call->request->pool, &f.headers)
-           != NGX_OK)
+        || ngx_http_mcp_proxy_session(call, &f.headers) != NGX_OK)
     {
         return;
     }

@@ -34,9 +34,6 @@ static ngx_uint_t ngx_http_mcp_relay_wanted(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_request(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_comment(ngx_http_mcp_call_t *call);
 static ngx_int_t ngx_http_mcp_relay_large(ngx_http_mcp_call_t *call);
-static int ngx_http_mcp_relay_out(void *data, const unsigned char *p,
-    size_t len);
-static void ngx_http_mcp_relay_drop(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_release(ngx_http_mcp_call_t *call);
 static ngx_uint_t ngx_http_mcp_relay_result_ok(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_answered(ngx_http_mcp_call_t *call);
@@ -64,7 +61,7 @@ ngx_http_mcp_relay_init(ngx_http_mcp_call_t *call)
 
     rc->client_id = call->message.id;
     rc->client = call->era;
-    rc->backend = call->source->era;
+    rc->backend = call->backend_era;
     rc->method = call->message.method;
     rc->client_version = call->version;
     rc->max_depth = NGX_HTTP_MCP_DEPTH;
@@ -283,7 +280,7 @@ ngx_http_mcp_relay_event_data(ngx_http_mcp_call_t *call,
         mcp_relay_init(&call->relay, &call->relay_conf);
 
         if (call->sse_out
-            && ngx_http_mcp_stage_literal(call, "event: message\ndata: ")
+            && ngx_http_mcp_stage_literal(call, NGX_HTTP_MCP_EVENT)
                != MCP_OK)
         {
             return NGX_ERROR;
@@ -377,6 +374,11 @@ ngx_http_mcp_relay_wanted(ngx_http_mcp_call_t *call)
     method.len = re->method_len;
 
     if (re->kind == MCP_RELAY_REQUEST) {
+
+        if (ngx_http_mcp_ask(call) == NGX_OK) {
+            return 1;
+        }
+
         ngx_http_mcp_relay_request(call);
         return 0;
     }
@@ -408,13 +410,18 @@ ngx_http_mcp_relay_wanted(ngx_http_mcp_call_t *call)
         return call->era == MCP_ERA_LEGACY || call->log_level;
     }
 
-    if (mcp_str_is(&method, "notifications/cancelled")
-        || mcp_str_is(&method, "notifications/resources/updated"))
-    {
+    if (mcp_str_is(&method, "notifications/cancelled")) {
+
+        /* of what it asked the client: its requests are known by other ids */
+
+        return ngx_http_mcp_ask(call) == NGX_OK;
+    }
+
+    if (mcp_str_is(&method, "notifications/resources/updated")) {
         return 0;
     }
 
-    return call->era == call->source->era;
+    return call->era == call->backend_era;
 }
 
 
@@ -427,7 +434,8 @@ ngx_http_mcp_request_answered(ngx_http_mcp_fetch_t *f)
 /*
  * The gateway's shared session was opened without client capabilities, so
  * all a backend may ask is a ping; whatever else it asks is told so, or it
- * would wait for an answer.
+ * would wait for an answer.  The same goes for a client that has a session of
+ * its own but cannot be asked.
  */
 
 static void
@@ -442,7 +450,7 @@ ngx_http_mcp_relay_request(ngx_http_mcp_call_t *call)
     mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
     re = &call->relay;
 
-    if (call->source->era != MCP_ERA_LEGACY || re->id_len == 0) {
+    if (call->backend_era != MCP_ERA_LEGACY || re->id_len == 0) {
         return;
     }
 
@@ -470,9 +478,7 @@ ngx_http_mcp_relay_request(ngx_http_mcp_call_t *call)
     f.handler = ngx_http_mcp_request_answered;
 
     if (b.failed
-        || ngx_http_mcp_session_headers(mmcf, call->backend,
-                                        call->request->pool, &f.headers)
-           != NGX_OK)
+        || ngx_http_mcp_proxy_session(call, &f.headers) != NGX_OK)
     {
         return;
     }
@@ -546,7 +552,7 @@ ngx_http_mcp_relay_large(ngx_http_mcp_call_t *call)
 }
 
 
-static int
+int
 ngx_http_mcp_relay_out(void *data, const unsigned char *p, size_t len)
 {
     ngx_http_mcp_call_t *call = data;
@@ -615,7 +621,7 @@ ngx_http_mcp_relay_out(void *data, const unsigned char *p, size_t len)
 }
 
 
-static void
+void
 ngx_http_mcp_relay_drop(ngx_http_mcp_call_t *call)
 {
     *call->last_stage = call->free;
@@ -653,7 +659,7 @@ ngx_http_mcp_relay_release(ngx_http_mcp_call_t *call)
 static ngx_uint_t
 ngx_http_mcp_relay_result_ok(ngx_http_mcp_call_t *call)
 {
-    if (call->source->era == MCP_ERA_LEGACY) {
+    if (call->backend_era == MCP_ERA_LEGACY) {
         return 1;
     }
 
@@ -732,7 +738,7 @@ ngx_http_mcp_relay_no_session(ngx_http_mcp_call_t *call)
 
     x = call->exchange;
 
-    if (call->source->era != MCP_ERA_LEGACY) {
+    if (call->backend_era != MCP_ERA_LEGACY) {
         return 0;
     }
 
@@ -751,7 +757,7 @@ ngx_http_mcp_relay_no_session(ngx_http_mcp_call_t *call)
 ngx_uint_t
 ngx_http_mcp_relay_lost_session(ngx_http_mcp_call_t *call)
 {
-    return !call->retried && !call->gone && !call->started
+    return !call->retried && !call->gone && !call->started && !call->own
            && ngx_http_mcp_relay_no_session(call);
 }
 
@@ -766,6 +772,16 @@ ngx_http_mcp_relay_done(ngx_http_mcp_call_t *call)
     re = &call->relay;
 
     if (call->answered || call->failed) {
+        return;
+    }
+
+    if (call->own && ngx_http_mcp_relay_no_session(call)) {
+
+        /* the client must open all anew */
+
+        ngx_http_mcp_relay_fail(call, 404, NGX_HTTP_MCP_LOST);
+        call->fault.status = NGX_HTTP_NOT_FOUND;
+        call->outcome = NGX_HTTP_MCP_UNAVAILABLE;
         return;
     }
 
@@ -845,7 +861,7 @@ ngx_http_mcp_relay_fault(ngx_http_mcp_call_t *call)
 
     default:
 
-        if (call->source->era == MCP_ERA_MODERN) {
+        if (call->backend_era == MCP_ERA_MODERN) {
 
             /* its schemas or its era may have changed */
 
@@ -923,7 +939,7 @@ ngx_http_mcp_relay_fail(ngx_http_mcp_call_t *call, ngx_int_t code,
 
         /* MCP 2025-11-25, "Lifecycle", "Timeouts" */
 
-        if (call->source->era == MCP_ERA_LEGACY) {
+        if (call->backend_era == MCP_ERA_LEGACY) {
             ngx_http_mcp_proxy_cancel(call);
         }
 

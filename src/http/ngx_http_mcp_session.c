@@ -1,13 +1,26 @@
 
 /*
- * The gateway's own session with a legacy backend: initialize, then
- * notifications/initialized (MCP 2025-11-25, "Lifecycle"), without client
+ * Sessions with legacy backends: initialize, then notifications/initialized
+ * (MCP 2025-11-25, "Lifecycle").  The gateway's own is without client
  * capabilities, since what a backend would ask of a client cannot be told
  * apart in a session that all clients share.
  */
 
 
 #include "ngx_http_mcp.h"
+
+
+/* One that is being opened. */
+
+typedef struct {
+    ngx_http_mcp_main_conf_t    *mmcf;
+    ngx_http_mcp_backend_t      *backend;
+    ngx_http_mcp_session_pt      handler;
+    void                        *data;
+    ngx_pool_t                  *pool;       /* of what was opened */
+    mcp_arena_t                  arena;
+    ngx_http_mcp_opened_t        opened;
+} ngx_http_mcp_opening_t;
 
 
 typedef struct {
@@ -17,17 +30,18 @@ typedef struct {
 } ngx_http_mcp_waiter_t;
 
 
+/* Those who wait for the shared session with a backend. */
+
 typedef struct {
     ngx_queue_t                  waiters;
     ngx_http_mcp_main_conf_t    *mmcf;
     ngx_http_mcp_backend_t      *backend;
-    ngx_pool_t                  *pool;       /* of what was opened */
-    mcp_arena_t                  arena;
-    ngx_http_mcp_opened_t        opened;
-    ngx_str_t                    id;
-} ngx_http_mcp_opening_t;
+    ngx_pool_t                  *pool;
+} ngx_http_mcp_sharing_t;
 
 
+static void ngx_http_mcp_session_shared(void *data,
+    ngx_http_mcp_opened_t *opened, const char *error);
 static void ngx_http_mcp_session_initialized(ngx_http_mcp_fetch_t *f);
 static const char *ngx_http_mcp_session_read(ngx_http_mcp_opening_t *op,
     ngx_http_mcp_fetch_t *f);
@@ -38,7 +52,7 @@ static void ngx_http_mcp_session_done(ngx_http_mcp_opening_t *op,
 
 /* those under way, by the index of the backend; of this process */
 
-static ngx_http_mcp_opening_t  **ngx_http_mcp_opening;
+static ngx_http_mcp_sharing_t  **ngx_http_mcp_sharing;
 
 
 static u_char  ngx_http_mcp_initialize_body[] =
@@ -52,39 +66,126 @@ static u_char  ngx_http_mcp_initialized_body[] =
     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}";
 
 
+/* --- the shared one ------------------------------------------------------ */
+
+
 ngx_int_t
 ngx_http_mcp_session_open(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_backend_t *backend, ngx_http_mcp_session_pt handler,
     void *data)
 {
     ngx_pool_t              *pool;
-    ngx_http_mcp_fetch_t     f;
     ngx_http_mcp_waiter_t   *w;
-    ngx_http_mcp_opening_t  *op;
+    ngx_http_mcp_sharing_t  *sh;
 
-    if (ngx_http_mcp_opening == NULL) {
-        ngx_http_mcp_opening = ngx_calloc(mmcf->backends.nelts
-                                          * sizeof(ngx_http_mcp_opening_t *),
+    if (ngx_http_mcp_sharing == NULL) {
+        ngx_http_mcp_sharing = ngx_calloc(mmcf->backends.nelts
+                                          * sizeof(ngx_http_mcp_sharing_t *),
                                           ngx_cycle->log);
-        if (ngx_http_mcp_opening == NULL) {
+        if (ngx_http_mcp_sharing == NULL) {
             return NGX_ERROR;
         }
     }
 
-    op = ngx_http_mcp_opening[backend->index];
+    sh = ngx_http_mcp_sharing[backend->index];
 
-    if (op != NULL) {
-        w = ngx_palloc(op->pool, sizeof(ngx_http_mcp_waiter_t));
+    if (sh != NULL) {
+        w = ngx_palloc(sh->pool, sizeof(ngx_http_mcp_waiter_t));
         if (w == NULL) {
             return NGX_ERROR;
         }
 
         w->handler = handler;
         w->data = data;
-        ngx_queue_insert_tail(&op->waiters, &w->queue);
+        ngx_queue_insert_tail(&sh->waiters, &w->queue);
 
         return NGX_OK;
     }
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    sh = ngx_pcalloc(pool, sizeof(ngx_http_mcp_sharing_t));
+    w = ngx_palloc(pool, sizeof(ngx_http_mcp_waiter_t));
+
+    if (sh == NULL || w == NULL) {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    sh->pool = pool;
+    sh->mmcf = mmcf;
+    sh->backend = backend;
+
+    ngx_queue_init(&sh->waiters);
+    w->handler = handler;
+    w->data = data;
+    ngx_queue_insert_tail(&sh->waiters, &w->queue);
+
+    if (ngx_http_mcp_session_new(mmcf, backend, NULL,
+                                 ngx_http_mcp_session_shared, sh)
+        != NGX_OK)
+    {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    ngx_http_mcp_sharing[backend->index] = sh;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mcp_session_shared(void *data, ngx_http_mcp_opened_t *opened,
+    const char *error)
+{
+    ngx_http_mcp_sharing_t *sh = data;
+
+    ngx_str_t               id, version;
+    ngx_queue_t            *q;
+    ngx_http_mcp_waiter_t  *w;
+
+    ngx_http_mcp_sharing[sh->backend->index] = NULL;
+
+    if (opened != NULL) {
+        id = ngx_http_mcp_str(&opened->id);
+        version = ngx_http_mcp_str(&opened->version);
+
+        if (ngx_http_mcp_peer_set_session(sh->mmcf, sh->backend->peer, &id,
+                                          &version)
+            != NGX_OK)
+        {
+            opened = NULL;
+            error = "the session id is too long";
+        }
+    }
+
+    while (!ngx_queue_empty(&sh->waiters)) {
+        q = ngx_queue_head(&sh->waiters);
+        ngx_queue_remove(q);
+
+        w = ngx_queue_data(q, ngx_http_mcp_waiter_t, queue);
+        w->handler(w->data, opened, error);
+    }
+
+    ngx_destroy_pool(sh->pool);
+}
+
+
+/* --- any one ------------------------------------------------------------- */
+
+
+ngx_int_t
+ngx_http_mcp_session_new(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_backend_t *backend, ngx_str_t *body,
+    ngx_http_mcp_session_pt handler, void *data)
+{
+    ngx_pool_t              *pool;
+    ngx_http_mcp_fetch_t     f;
+    ngx_http_mcp_opening_t  *op;
 
     pool = ngx_create_pool(4096, ngx_cycle->log);
     if (pool == NULL) {
@@ -92,9 +193,7 @@ ngx_http_mcp_session_open(ngx_http_mcp_main_conf_t *mmcf,
     }
 
     op = ngx_pcalloc(pool, sizeof(ngx_http_mcp_opening_t));
-    w = ngx_palloc(pool, sizeof(ngx_http_mcp_waiter_t));
-
-    if (op == NULL || w == NULL) {
+    if (op == NULL) {
         ngx_destroy_pool(pool);
         return NGX_ERROR;
     }
@@ -102,18 +201,22 @@ ngx_http_mcp_session_open(ngx_http_mcp_main_conf_t *mmcf,
     op->pool = pool;
     op->mmcf = mmcf;
     op->backend = backend;
+    op->handler = handler;
+    op->data = data;
     ngx_http_mcp_arena_init(&op->arena, pool);
-
-    ngx_queue_init(&op->waiters);
-    w->handler = handler;
-    w->data = data;
-    ngx_queue_insert_tail(&op->waiters, &w->queue);
 
     ngx_memzero(&f, sizeof(ngx_http_mcp_fetch_t));
 
     f.backend = backend;
-    f.body.data = ngx_http_mcp_initialize_body;
-    f.body.len = sizeof(ngx_http_mcp_initialize_body) - 1;
+
+    if (body != NULL) {
+        f.body = *body;
+
+    } else {
+        f.body.data = ngx_http_mcp_initialize_body;
+        f.body.len = sizeof(ngx_http_mcp_initialize_body) - 1;
+    }
+
     f.idempotent = 1;
     f.max = 1024 * 1024;
     f.data = op;
@@ -123,8 +226,6 @@ ngx_http_mcp_session_open(ngx_http_mcp_main_conf_t *mmcf,
         ngx_destroy_pool(pool);
         return NGX_ERROR;
     }
-
-    ngx_http_mcp_opening[backend->index] = op;
 
     return NGX_OK;
 }
@@ -156,7 +257,7 @@ ngx_http_mcp_session_initialized(ngx_http_mcp_fetch_t *f)
     next.data = op;
     next.handler = ngx_http_mcp_session_ready;
 
-    next.headers.data = ngx_pnalloc(op->pool, op->id.len + 128);
+    next.headers.data = ngx_pnalloc(op->pool, op->opened.id.len + 128);
     if (next.headers.data == NULL) {
         ngx_http_mcp_session_done(op, "out of memory");
         return;
@@ -165,8 +266,9 @@ ngx_http_mcp_session_initialized(ngx_http_mcp_fetch_t *f)
     p = ngx_sprintf(next.headers.data, "MCP-Protocol-Version: %*s" CRLF,
                     op->opened.version.len, op->opened.version.data);
 
-    if (op->id.len) {
-        p = ngx_sprintf(p, "Mcp-Session-Id: %V" CRLF, &op->id);
+    if (op->opened.id.len) {
+        p = ngx_sprintf(p, "Mcp-Session-Id: %*s" CRLF, op->opened.id.len,
+                        op->opened.id.data);
     }
 
     next.headers.len = p - next.headers.data;
@@ -184,7 +286,7 @@ ngx_http_mcp_session_read(ngx_http_mcp_opening_t *op, ngx_http_mcp_fetch_t *f)
 {
     size_t           i;
     uint32_t         result, node;
-    mcp_str_t        answer;
+    mcp_str_t        answer, *id;
     mcp_json_tape_t  tape;
 
     answer.len = f->answer.len;
@@ -234,22 +336,23 @@ ngx_http_mcp_session_read(ngx_http_mcp_opening_t *op, ngx_http_mcp_fetch_t *f)
         return "out of memory";
     }
 
-    op->id.len = f->exchange.session_id.len;
-    op->id.data = ngx_pstrdup(op->pool, &f->exchange.session_id);
+    id = &op->opened.id;
+    id->len = f->exchange.session_id.len;
+    id->data = ngx_pstrdup(op->pool, &f->exchange.session_id);
 
-    if (op->id.data == NULL && op->id.len) {
+    if (id->data == NULL && id->len) {
         return "out of memory";
     }
 
     /* visible ASCII (MCP 2025-11-25, "Session Management") */
 
-    for (i = 0; i < op->id.len; i++) {
-        if (op->id.data[i] < 0x21 || op->id.data[i] > 0x7e) {
+    for (i = 0; i < id->len; i++) {
+        if (id->data[i] < 0x21 || id->data[i] > 0x7e) {
             return "the session id has characters that are not allowed";
         }
     }
 
-    if (op->id.len > NGX_HTTP_MCP_SESSION_ID_MAX) {
+    if (id->len > NGX_HTTP_MCP_SESSION_ID_MAX) {
         return "the session id is too long";
     }
 
@@ -262,20 +365,8 @@ ngx_http_mcp_session_ready(ngx_http_mcp_fetch_t *f)
 {
     ngx_http_mcp_opening_t *op = f->data;
 
-    ngx_str_t  version;
-
     if (f->exchange.status < 200 || f->exchange.status >= 300) {
         ngx_http_mcp_session_done(op, "notifications/initialized was refused");
-        return;
-    }
-
-    version = ngx_http_mcp_str(&op->opened.version);
-
-    if (ngx_http_mcp_peer_set_session(op->mmcf, op->backend->peer, &op->id,
-                                      &version)
-        != NGX_OK)
-    {
-        ngx_http_mcp_session_done(op, "the session id is too long");
         return;
     }
 
@@ -286,24 +377,13 @@ ngx_http_mcp_session_ready(ngx_http_mcp_fetch_t *f)
 static void
 ngx_http_mcp_session_done(ngx_http_mcp_opening_t *op, const char *error)
 {
-    ngx_queue_t            *q;
-    ngx_http_mcp_waiter_t  *w;
-
-    ngx_http_mcp_opening[op->backend->index] = NULL;
-
     if (error) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "could not open a session with backend \"%V\": %s",
                       &op->backend->name, error);
     }
 
-    while (!ngx_queue_empty(&op->waiters)) {
-        q = ngx_queue_head(&op->waiters);
-        ngx_queue_remove(q);
-
-        w = ngx_queue_data(q, ngx_http_mcp_waiter_t, queue);
-        w->handler(w->data, error ? NULL : &op->opened, error);
-    }
+    op->handler(op->data, error ? NULL : &op->opened, error);
 
     ngx_destroy_pool(op->pool);
 }

@@ -20,6 +20,7 @@ static const unsigned char  key[MCP_SEAL_KEY] =
 static void
 try_layout(const mcp_str_t *plain, mcp_arena_t *arena)
 {
+    unsigned       i;
     mcp_str_t      id, again, out;
     mcp_session_t  s, t;
 
@@ -35,6 +36,13 @@ try_layout(const mcp_str_t *plain, mcp_arena_t *arena)
 
     check(mcp_legacy_version(&s.version) >= 0);
     check(s.client_info.len <= MCP_SESSION_INFO_MAX);
+    check(s.nbackends <= MCP_SESSION_BACKENDS);
+
+    for (i = 0; i < s.nbackends; i++) {
+        check(s.backend[i].id.len <= MCP_SESSION_ID_MAX);
+        check(s.backend[i].version.len == 0
+              || mcp_legacy_version(&s.backend[i].version) >= 0);
+    }
 
     check(mcp_session_encode(&s, key, arena, &again) == MCP_OK);
     check(mcp_unseal(key, "session", &again, arena, &out) == MCP_OK);
@@ -43,6 +51,7 @@ try_layout(const mcp_str_t *plain, mcp_arena_t *arena)
 
     check(mcp_session_decode(&t, key, &again, arena) == MCP_OK);
     check(t.created == s.created);
+    check(t.nbackends == s.nbackends);
 }
 
 

@@ -12,7 +12,8 @@
 #include "session.h"
 
 
-#define FIXED  28                /* bytes of the layout without clientInfo */
+#define FIXED  29                /* bytes of the layout with nothing in it */
+#define INFO   26                /* where the length of the clientInfo is */
 
 
 static mcp_arena_t  *arena;
@@ -116,7 +117,7 @@ test_refuses_bad_layouts(void **state)
     unsigned char  data[FIXED + 1024];
 
     memset(data, 0, sizeof(data));
-    data[0] = 1;
+    data[0] = 2;
 
     assert_int_equal(decode_bytes(data, FIXED, &out), MCP_OK);
 
@@ -130,31 +131,177 @@ test_refuses_bad_layouts(void **state)
 
     /* a clientInfo that is cut, followed by something, too long */
 
-    data[FIXED - 1] = 10;
+    data[INFO + 1] = 10;
     assert_int_equal(decode_bytes(data, FIXED + 10, &out), MCP_OK);
     assert_int_equal(decode_bytes(data, FIXED + 9, &out), MCP_ERROR);
     assert_int_equal(decode_bytes(data, FIXED + 11, &out), MCP_ERROR);
     assert_int_equal(decode_bytes(data, FIXED, &out), MCP_ERROR);
 
-    data[FIXED - 2] = 2;
-    data[FIXED - 1] = 0;
+    data[INFO] = 2;
+    data[INFO + 1] = 0;
     assert_int_equal(decode_bytes(data, FIXED + 512, &out), MCP_OK);
-    data[FIXED - 1] = 1;
+    data[INFO + 1] = 1;
     assert_int_equal(decode_bytes(data, FIXED + 513, &out), MCP_ERROR);
-    data[FIXED - 2] = 0xff;
-    data[FIXED - 1] = 0xff;
+    data[INFO] = 0xff;
+    data[INFO + 1] = 0xff;
     assert_int_equal(decode_bytes(data, FIXED + 1024, &out), MCP_ERROR);
 
     /* another layout */
 
-    data[FIXED - 2] = 0;
-    data[FIXED - 1] = 0;
+    data[INFO] = 0;
+    data[INFO + 1] = 0;
 
     for (i = 0; i < 256; i++) {
         data[0] = (unsigned char) i;
         assert_int_equal(decode_bytes(data, FIXED, &out),
-                         i == 1 ? MCP_OK : MCP_ERROR);
+                         i == 2 ? MCP_OK : MCP_ERROR);
     }
+}
+
+
+/* One session of a backend: 12 bytes, then its id. */
+
+static void
+test_refuses_bad_backends(void **state)
+{
+    unsigned       i, n;
+    mcp_session_t  out;
+    unsigned char  data[FIXED + 17 * 12 + 1024], *b;
+
+    memset(data, 0, sizeof(data));
+    data[0] = 2;
+    data[FIXED - 1] = 1;
+    b = data + FIXED;
+    b[11] = 3;
+
+    assert_int_equal(decode_bytes(data, FIXED + 15, &out), MCP_OK);
+    assert_int_equal(out.nbackends, 1);
+    assert_int_equal(out.backend[0].id.len, 3);
+
+    for (i = 0; i < 15; i++) {
+        assert_int_equal(decode_bytes(data, FIXED + i, &out), MCP_ERROR);
+    }
+
+    assert_int_equal(decode_bytes(data, FIXED + 16, &out), MCP_ERROR);
+
+    /* versions: those of the table, or none */
+
+    for (n = 0; mcp_legacy_versions[n].len != 0; n++) { /* void */ }
+
+    for (i = 0; i < 256; i++) {
+        b[8] = (unsigned char) i;
+        assert_int_equal(decode_bytes(data, FIXED + 15, &out),
+                         i < n || i == 255 ? MCP_OK : MCP_ERROR);
+    }
+
+    /* flags */
+
+    for (i = 0; i < 256; i++) {
+        b[9] = (unsigned char) i;
+        assert_int_equal(decode_bytes(data, FIXED + 15, &out),
+                         i < 2 ? MCP_OK : MCP_ERROR);
+    }
+
+    b[9] = 0;
+
+    /* ids that are too long */
+
+    b[10] = 2;
+    b[11] = 0;
+    assert_int_equal(decode_bytes(data, FIXED + 12 + 512, &out), MCP_OK);
+    b[11] = 1;
+    assert_int_equal(decode_bytes(data, FIXED + 12 + 513, &out), MCP_ERROR);
+    b[10] = b[11] = 0xff;
+    assert_int_equal(decode_bytes(data, FIXED + 12 + 513, &out), MCP_ERROR);
+
+    /* too many, and fewer than there are */
+
+    memset(data + FIXED, 0, sizeof(data) - FIXED);
+
+    for (i = 0; i < 256; i++) {
+        data[FIXED - 1] = (unsigned char) i;
+        assert_int_equal(decode_bytes(data, FIXED + 12 * (i % 18), &out),
+                         i <= 16 ? MCP_OK : MCP_ERROR);
+        assert_int_equal(decode_bytes(data, FIXED + 12 * (i % 18) + 12, &out),
+                         MCP_ERROR);
+    }
+}
+
+
+static void
+test_backends_come_out(void **state)
+{
+    unsigned               i, n;
+    mcp_str_t              id;
+    mcp_session_t          s, out;
+    unsigned char          text[MCP_SESSION_ID_MAX + 1];
+    mcp_session_backend_t  b[MCP_SESSION_BACKENDS + 1], more;
+
+    make(&s);
+    memset(b, 0, sizeof(b));
+    memset(text, '~', sizeof(text));
+    s.backend = b;
+
+    for (i = 0; i < MCP_SESSION_BACKENDS; i++) {
+        b[i].backend = UINT64_MAX - i;
+        b[i].version = mcp_legacy_versions[i % 2];
+        b[i].id.data = text;
+        b[i].id.len = i * 10;
+        b[i].logging = i % 2;
+    }
+
+    b[3].version.len = 0;
+
+    for (n = 0; n <= MCP_SESSION_BACKENDS; n++) {
+        s.nbackends = n;
+
+        assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_OK);
+        assert_true(id.len <= MCP_SESSION_MAX);
+        assert_int_equal(mcp_session_decode(&out, key, &id, arena), MCP_OK);
+        assert_int_equal(out.nbackends, n);
+
+        for (i = 0; i < n; i++) {
+            assert_true(out.backend[i].backend == b[i].backend);
+            assert_int_equal(out.backend[i].version.len, b[i].version.len);
+            assert_int_equal(out.backend[i].id.len, b[i].id.len);
+            assert_memory_equal(out.backend[i].id.data, text, b[i].id.len);
+            assert_int_equal(out.backend[i].logging, b[i].logging);
+        }
+    }
+
+    assert_int_equal(mcp_session_fits(&s, &b[0]), 0);
+    s.nbackends = MCP_SESSION_BACKENDS + 1;
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_ERROR);
+
+    /* as many large ones as fit, and the whole id stays small enough */
+
+    memset(&more, 0, sizeof(more));
+    more.id.data = text;
+    more.id.len = MCP_SESSION_ID_MAX + 1;
+    s.nbackends = 0;
+    assert_int_equal(mcp_session_fits(&s, &more), 0);
+
+    b[0] = more;
+    s.nbackends = 1;
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_ERROR);
+
+    more.id.len = MCP_SESSION_ID_MAX;
+
+    for (s.nbackends = 0; mcp_session_fits(&s, &more); s.nbackends++) {
+        b[s.nbackends] = more;
+    }
+
+    assert_true(s.nbackends >= 4 && s.nbackends < MCP_SESSION_BACKENDS);
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_OK);
+    assert_true(id.len <= MCP_SESSION_MAX);
+    assert_int_equal(mcp_session_decode(&out, key, &id, arena), MCP_OK);
+
+    b[s.nbackends++] = more;
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_ERROR);
+
+    s.nbackends = 1;
+    mcp_str_set(&b[0].version, "2024-11-05");
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_ERROR);
 }
 
 
@@ -179,7 +326,7 @@ test_every_version(void **state)
     assert_true(n >= 3);
 
     memset(data, 0, sizeof(data));
-    data[0] = 1;
+    data[0] = 2;
 
     for (i = 0; i < 256; i++) {
         data[1] = (unsigned char) i;
@@ -236,15 +383,26 @@ test_comes_out_as_it_went_in(void **state)
 static void
 test_no_memory(void **state)
 {
-    mcp_str_t      id;
-    oom_arena_t    oom;
-    mcp_session_t  s, out;
+    mcp_str_t              id;
+    oom_arena_t            oom;
+    mcp_session_t          s, out;
+    mcp_session_backend_t  b;
 
     make(&s);
     oom_init(&oom, arena, 0);
     assert_int_equal(mcp_session_encode(&s, key, &oom.arena, &id), MCP_NOMEM);
 
     assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_OK);
+    assert_int_equal(mcp_session_decode(&out, key, &id, &oom.arena),
+                     MCP_NOMEM);
+
+    /* the second piece is the list of backends */
+
+    memset(&b, 0, sizeof(b));
+    s.backend = &b;
+    s.nbackends = 1;
+    assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_OK);
+    oom_init(&oom, arena, 1);
     assert_int_equal(mcp_session_decode(&out, key, &id, &oom.arena),
                      MCP_NOMEM);
 }
@@ -256,6 +414,10 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(test_refuses_bad_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_bad_layouts,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refuses_bad_backends,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_backends_come_out,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_version, setup, teardown),
         cmocka_unit_test_setup_teardown(test_comes_out_as_it_went_in,
