@@ -67,7 +67,7 @@ sub storm {
 
             if (rand() < 0.1) {
                 # not even a whole request
-                $c->write(substr "POST /mcp HTTP/1.1\r\nHost: x\r\n"
+                $c->write(substr "POST /mcp HTTP/1.1\r\nHost: localhost\r\n"
                     . "Content-Type: application/json\r\n"
                     . "Content-Length: 2000\r\n\r\n" . '{' x 100, 0,
                     10 + rand 180);

@@ -252,7 +252,7 @@ test_initialize(void **state)
 
     build(&view, NULL, 0);
     mcp_buf_init(&b, arena, 0);
-    mcp_reply_initialize(&b, &id, &version, &view);
+    mcp_reply_initialize(&b, &id, &version, &view, 0);
 
     result = answer(&b, "0", "result");
     assert_members(result, "protocolVersion capabilities serverInfo");
@@ -276,7 +276,7 @@ test_initialize(void **state)
     s.instructions = str("Use \"it\"\nwell.");
     build(&view, &s, 1);
     mcp_buf_init(&b, arena, 0);
-    mcp_reply_initialize(&b, &id, &version, &view);
+    mcp_reply_initialize(&b, &id, &version, &view, 0);
 
     result = answer(&b, "0", "result");
     assert_members(result,
@@ -292,17 +292,19 @@ test_initialize(void **state)
                         "Use \"it\"\nwell.");
     json_decref(result);
 
-    /* templates alone are resources */
+    /* templates alone are resources; who logs for this client is known */
 
     s = source_of("s");
     s.list[MCP_TEMPLATES] =
         str("[{\"name\":\"t\",\"uriTemplate\":\"x:{a}\"}]");
     build(&view, &s, 1);
     mcp_buf_init(&b, arena, 0);
-    mcp_reply_initialize(&b, &id, &version, &view);
+    mcp_reply_initialize(&b, &id, &version, &view, 1);
     result = answer(&b, "0", "result");
     assert_members(json_object_get(result, "capabilities"),
-                   "tools resources");
+                   "tools resources logging");
+    assert_members(json_object_get(json_object_get(result, "capabilities"),
+                                   "logging"), "");
     json_decref(result);
 }
 
