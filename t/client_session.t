@@ -65,6 +65,8 @@ sub backend {
             my ($c, $params, $request) = @_;
             my $method = ($request->{json} || {})->{method} // '';
             $c->pause(0.5) if $method eq 'initialize' && -e "$dir/slow";
+            $c->pause(6) if $method eq 'initialize' && -e "$dir/stuck"
+                            && $c->{backend}{name} eq 'two';
             return 0;
         }, @_);
 }
@@ -355,6 +357,22 @@ for (qw/one two/) {
 unlink "$dir/slow";
 is $t->legacy->call('one_echo', { message => 'x' })->text, 'x',
     '... others come';
+
+
+# One that hangs: the client waits, but not for ever, and what comes too late
+# is ended.
+
+open $flag, '>', "$dir/stuck";
+$_->forget for @b{qw/one two/};
+my $begin = time;
+my $five = $t->legacy;
+ok time - $begin < 6, 'a backend that hangs';
+is $five->call('one_echo', { message => 'x' })->text, 'x', '... others go on';
+is $five->call('two_echo', { message => 'x' })->text, 'x',
+    '... it is used without a session';
+ok $b{two}->wait_for('DELETE'), '... and the one that comes late is ended';
+is scalar $b{one}->requests('DELETE'), 0, '... no other';
+unlink "$dir/stuck";
 
 
 # A restart of the workers changes nothing.

@@ -146,6 +146,8 @@ fails('backend', $_->[0], $_->[1]) for
     ["$url\nprotocol new; #HERE", qr/invalid value "new"/],
     ["$url\nprotocol auto;\nprotocol auto; #HERE", qr/duplicate/],
     ["$url\nsession mine; #HERE", qr/invalid value "mine"/],
+    ["$url\nsession client;\nprotocol modern;",
+     qr/"session client" with "protocol modern"/],
     ["$url\nrefresh 0;", qr/"refresh".*more than 0/],
     ["$url\nrefresh soon; #HERE", qr/"refresh".*invalid/],
     ["$url\nrefresh -1s; #HERE", qr/"refresh".*invalid/],
@@ -197,9 +199,11 @@ fails('location', $_->[0], $_->[1]) for
      'https://*.example.org', '*.example.org:8443', 'https://a.example:x',
      'https://u@a.example', '*.*.example.org', 'https://a.example?x', ''),
     ["mcp_pass one;\nmcp_origin a;\nmcp_origin b; #HERE", qr/duplicate/],
-    (map { ["mcp_pass one;\nmcp_max_depth $_; #HERE", qr/mcp_max_depth|depth|value|number/] }
+    (map { ["mcp_pass one;\nmcp_max_depth $_; #HERE",
+            qr/mcp_max_depth|depth|value|number/] }
      '0', '1', 'x', '-1', '100000', '1.5', ''),
-    (map { ["mcp_pass one;\nmcp_page_size $_; #HERE", qr/mcp_page_size|value|number/] }
+    (map { ["mcp_pass one;\nmcp_page_size $_; #HERE",
+            qr/mcp_page_size|value|number/] }
      '0', 'x', '-1', '100001', '');
 
 fails('server', 'mcp_pass one;', qr/"mcp_pass".*not allowed here/);

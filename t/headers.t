@@ -80,7 +80,8 @@ my $t = Sentinel::Test->new(backends => [m => $modern, l => $legacy])->run
 
 # tools with annotations that break the rules are left out, one by one
 
-is_deeply [$t->modern('tools/list')->tools], [qw/m_query m_echo m_rare l_query/],
+is_deeply [$t->modern('tools/list')->tools],
+    [qw/m_query m_echo m_rare l_query/],
     'tools with annotations that break the rules are not offered';
 
 my $log = $t->error_log;

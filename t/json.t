@@ -15,7 +15,7 @@ for ($suite, $utf8) {
     -e $_ or BAIL_OUT("$_ is missing: set MCP_CORPORA");
 }
 
-my %text = map { m{([^/]+)\.json\z} ? ($1 => Sentinel::Process::slurp($_)) : () }
+my %text = map { (m{([^/]+)\.json\z}, Sentinel::Process::slurp($_)) }
            glob "$suite/*.json";
 
 for (['y', 95], ['n', 188], ['i', 35]) {

@@ -96,7 +96,8 @@ untouched $b, 'nothing wrong reaches the backend', sub {
         refused ask('tools/list', {}, @change), 400, -32602, "_meta: $what";
     }
 
-    refused ask('tools/list', {}, raw => $good =~ s/"_meta":\{.*?\}\}/"_meta":[]/r),
+    refused ask('tools/list', {},
+                raw => $good =~ s/"_meta":\{.*?\}\}/"_meta":[]/r),
         400, -32602, '_meta: a list';
 
     # versions
@@ -112,7 +113,8 @@ untouched $b, 'nothing wrong reaches the backend', sub {
     # Mcp-Method
 
     for (['no' => undef], ['an empty' => ''], ['another' => 'tools/list'],
-         ['an upper-case' => 'TOOLS/CALL'], ['an encoded' => base64('tools/call')],
+         ['an upper-case' => 'TOOLS/CALL'],
+         ['an encoded' => base64('tools/call')],
          ['a longer' => 'tools/call2'], ['a quoted' => '"tools/call"'],
          ['a percent-encoded' => 'tools%2Fcall'])
     {

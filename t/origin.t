@@ -76,8 +76,9 @@ untouched $b, 'what is denied never reaches the backend', sub {
 
     denied({ Host => $_ })
         for 'evil.example', "evil.example:$port", 'localhost.evil.example',
-            '127.0.0.1.evil.example', '127.0.0.1.nip.io', 'localhost.localdomain',
-            'xlocalhost', 'localhostx', '0.0.0.0', "0.0.0.0:$port", '128.0.0.1',
+            '127.0.0.1.evil.example', '127.0.0.1.nip.io',
+            'localhost.localdomain', 'xlocalhost', 'localhostx', '0.0.0.0',
+            "0.0.0.0:$port", '128.0.0.1',
             '126.255.255.255', '10.0.0.1', '169.254.169.254', '[::]',
             '[2001:db8::1]', '[fe80::1]', '127.0.0', '127.1', '2130706433',
             '0x7f000001', '0177.0.0.1', 'one.example',

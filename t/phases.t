@@ -129,8 +129,8 @@ untouched $b, 'no way leads past the checks', sub {
 
 # where there is a way, it is one call
 
-my %way = map { ("/$_" => 1) } qw{rewrite break error-named error-back try try-path
-    auth-first regex/x if mcp mcp/ mcp/x mcp/own mcp?if=1 mcpx mcp;x=y
+my %way = map { ("/$_" => 1) } qw{rewrite break error-named error-back try
+    try-path auth-first regex/x if mcp mcp/ mcp/x mcp/own mcp?if=1 mcpx mcp;x=y
     %6dcp %6D%63%70 ./mcp x/../mcp /mcp mcp/../mcp mcp/.};
 
 for my $path (@paths) {

@@ -15,7 +15,7 @@
 
 #define MCP_SESSION_UID        16
 #define MCP_SESSION_INFO_MAX   512   /* a larger clientInfo is not kept */
-#define MCP_SESSION_BACKENDS   16    /* sessions of the client's with backends */
+#define MCP_SESSION_BACKENDS   16    /* the client's sessions with backends */
 #define MCP_SESSION_ID_MAX     512   /* bytes of the id of one of those */
 #define MCP_SESSION_PLAIN_MAX  3000  /* all of it, before it is sealed */
 #define MCP_SESSION_MAX        4096  /* longer session ids are refused unread */

@@ -121,10 +121,10 @@ ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call)
         call->upstream_version = ngx_http_mcp_str(&call->own->version);
 
     } else if (call->backend_era == MCP_ERA_LEGACY
-        && ngx_http_mcp_peer_session(mmcf, call->backend->peer, r->pool,
-                                     &call->upstream_session,
-                                     &call->upstream_version)
-           != NGX_OK)
+               && ngx_http_mcp_peer_session(mmcf, call->backend->peer, r->pool,
+                                            &call->upstream_session,
+                                            &call->upstream_version)
+                  != NGX_OK)
     {
         return NGX_ERROR;
     }
