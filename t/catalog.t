@@ -107,7 +107,9 @@ my $t = Sentinel::Test->new(
                  short => { url => $short, conf => 'prefix off;' },
                  names => $names, items => $items, schemas => $schemas],
     pass => 'a b',
-    server => join '', map { "location /$_->[0] { mcp_pass $_->[1]; }\n" }
+    server => "listen 127.0.0.1:%%PORT:spread%% reuseport;\n"
+        . "add_header X-Worker \$pid always;\n"
+        . join '', map { "location /$_->[0] { mcp_pass $_->[1]; }\n" }
         [rev => 'b a'], [alone => 'a'], [all => 'all'], [off => 'off'],
         [offs => 'off off2'], [sffo => 'off2 off'], [custom => 'custom'],
         [mixed => 'custom off a'], [trap => 'trap a_b'],
@@ -299,8 +301,21 @@ is $t->modern('tools/list', {}, path => '/names')->result->{ttlMs}, 5000,
 is_deeply $t->modern('server/discover', {}, path => '/names')->result
     ->{capabilities}, { tools => {} }, 'capabilities of one';
 
-is $t->modern('tools/list', {}, id => 1, path => '/all')->body,
-    $t->modern('tools/list', {}, id => 1, path => '/all')->body,
-    'the same answer each time' for 1 .. 5;
+# the same on every worker
+
+my $spread = Sentinel::MCP->new(port => $t->port('spread'));
+
+for my $path (map { $_->[0] } @all) {
+    my (%body, %worker);
+
+    await {
+        my $r = $spread->modern('tools/list', {}, id => 1, path => "/$path");
+        $body{ $r->body }++;
+        $worker{ $r->header('X-Worker') }++;
+        keys %worker == 2;
+    };
+    is_deeply [scalar keys %worker, scalar keys %body], [2, 1],
+        "/$path: every worker gives the same bytes";
+}
 
 done_testing;

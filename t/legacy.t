@@ -137,6 +137,17 @@ for ([-32602, 200, 'a version that is no string', protocolVersion => 1],
     is $r->header('Mcp-Session-Id'), undef, 'gives no session';
 }
 
+for ('x' x 10_000, "\x{20ac}" x 3000, '"\\' x 2000) {
+    my $s = $t->legacy(raw => shown({
+        jsonrpc => '2.0', id => 1, method => 'initialize', params => {
+            protocolVersion => '2025-11-25', capabilities => {},
+            clientInfo => { name => $_, version => '1' } } }));
+    cmp_ok length($s->id // 'x' x 9999), '<', 2000,
+        'a large clientInfo makes no large session id';
+    is $s->call('echo', { message => 'hi' })->text, 'hi',
+        'which can be used';
+}
+
 refused $t->post({ jsonrpc => '2.0', method => 'initialize',
                    params => { %params, protocolVersion => '2025-11-25' } }),
     400, -32600, 'initialize without an id', id => 'null';

@@ -101,7 +101,8 @@ for (['JSON', 'legacy', 'l'], ['JSON', 'modern', 'l'],
     my $c = $client{$era}->call("${way}_flood", { form => $form },
                                 path => $path, stream => 1, rcvbuf => 4096);
     ok held($b), "the backend is held back: $what";
-    cmp_ok sent($b), '<', $size / 2, '... early';
+    # the kernel's buffers, of which Linux lets one have up to 32 MB, hold some
+    cmp_ok sent($b), '<', $size, '... before the end';
     cmp_ok memory($worker) - $before, '<', $bound, '... memory is bounded';
 
     # others are served at once; this is beyond read_timeout, too

@@ -231,6 +231,7 @@ struct ngx_http_mcp_backend_s {
     unsigned                     ssl:1;
     unsigned                     prefix_set:1;
     unsigned                     host_set:1; /* by set_header */
+    unsigned                     agent_set:1;
 };
 
 
@@ -674,6 +675,7 @@ void ngx_http_mcp_send_json(ngx_http_mcp_call_t *call, ngx_uint_t status,
     mcp_buf_t *b);
 void ngx_http_mcp_send_fault(ngx_http_mcp_call_t *call, mcp_fault_t *fault);
 void ngx_http_mcp_send_empty(ngx_http_mcp_call_t *call, ngx_uint_t status);
+ngx_str_t ngx_http_mcp_loggable(ngx_pool_t *pool, const mcp_str_t *text);
 ngx_int_t ngx_http_mcp_add_header(ngx_http_request_t *r, const char *key,
     ngx_str_t *value);
 

@@ -16,6 +16,8 @@ static char *ngx_http_mcp_backend_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_mcp_backend_set_header(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_http_mcp_backend_buffer_size(ngx_conf_t *cf, void *post,
+    void *data);
 static char *ngx_http_mcp_backend_upstream(ngx_conf_t *cf,
     ngx_http_mcp_backend_t *be);
 static char *ngx_http_mcp_backend_defaults(ngx_conf_t *cf,
@@ -36,6 +38,11 @@ static ngx_conf_enum_t  ngx_http_mcp_sessions[] = {
     { ngx_string("shared"), NGX_HTTP_MCP_SESSION_SHARED },
     { ngx_string("client"), NGX_HTTP_MCP_SESSION_CLIENT },
     { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_post_t  ngx_http_mcp_buffer_size_post = {
+    ngx_http_mcp_backend_buffer_size
 };
 
 
@@ -118,7 +125,7 @@ static ngx_command_t  ngx_http_mcp_backend_commands[] = {
       ngx_conf_set_size_slot,
       0,
       offsetof(ngx_http_mcp_backend_t, upstream.buffer_size),
-      NULL },
+      &ngx_http_mcp_buffer_size_post },
 
     { ngx_string("refresh"),
       NGX_CONF_TAKE1,
@@ -521,6 +528,10 @@ ngx_http_mcp_backend_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "may only have A-Z a-z 0-9 _ - . in it";
     }
 
+    if (value[1].len > MCP_NAME_LONG) {
+        return "is too long: with it no name of a tool would be short enough";
+    }
+
     be->prefix = value[1];
 
     return NGX_CONF_OK;
@@ -557,6 +568,8 @@ ngx_http_mcp_backend_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
         ngx_string("Trailer"),
         ngx_string("Transfer-Encoding"),
         ngx_string("Upgrade"),
+        ngx_string("traceparent"),
+        ngx_string("tracestate"),
         ngx_string("X-Request-Id"),
         ngx_null_string
     };
@@ -579,6 +592,21 @@ ngx_http_mcp_backend_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
         return "has an empty header name";
     }
 
+    if (value[1].len > 10
+        && ngx_strncasecmp(value[1].data, (u_char *) "Mcp-Param-", 10) == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the header \"%V\" is the gateway's own and "
+                           "cannot be set", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < value[2].len; i++) {
+        if (value[2].data[i] == CR || value[2].data[i] == LF) {
+            return "has a value with a line break";
+        }
+    }
+
     for (name = own; name->len; name++) {
         if (name->len == value[1].len
             && ngx_strncasecmp(name->data, value[1].data, name->len) == 0)
@@ -594,6 +622,12 @@ ngx_http_mcp_backend_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
         && ngx_strncasecmp(value[1].data, (u_char *) "Host", 4) == 0)
     {
         be->host_set = 1;
+    }
+
+    if (value[1].len == 10
+        && ngx_strncasecmp(value[1].data, (u_char *) "User-Agent", 10) == 0)
+    {
+        be->agent_set = 1;
     }
 
     if (be->headers == NULL) {
@@ -619,6 +653,19 @@ ngx_http_mcp_backend_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
         return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_mcp_backend_buffer_size(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t *size = data;
+
+    if (*size < 1024) {
+        return "must be at least 1k: it has to hold the header of an answer";
     }
 
     return NGX_CONF_OK;
@@ -718,14 +765,24 @@ ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
         p = ngx_sprintf(p, "Host: %V" CRLF, &be->host);
     }
 
-    p = ngx_sprintf(p, "User-Agent: " MCP_SERVER_NAME "/" MCP_SERVER_VERSION
-                       CRLF
-                       "Accept: application/json, text/event-stream" CRLF
+    if (!be->agent_set) {
+        p = ngx_sprintf(p, "User-Agent: " MCP_SERVER_NAME "/"
+                           MCP_SERVER_VERSION CRLF);
+    }
+
+    p = ngx_sprintf(p, "Accept: application/json, text/event-stream" CRLF
                        "Content-Type: application/json" CRLF);
 
     be->request_line.len = p - be->request_line.data;
 
-    return be->ssl ? ngx_http_mcp_backend_ssl(cf, be) : NGX_CONF_OK;
+    if (be->ssl && ngx_http_mcp_backend_ssl(cf, be) != NGX_CONF_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the ssl directives of backend \"%V\" cannot be "
+                           "used, see above", &be->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -604,7 +604,8 @@ ngx_http_mcp_read_resource(ngx_http_mcp_call_t *call)
 static void
 ngx_http_mcp_complete(ngx_http_mcp_call_t *call)
 {
-    int  source;
+    int                source;
+    const mcp_item_t  *item;
 
     if (!call->view->completions) {
         ngx_http_mcp_unknown_method(call);
@@ -616,7 +617,13 @@ ngx_http_mcp_complete(ngx_http_mcp_call_t *call)
         return;
     }
 
-    source = mcp_view_resource(call->view, &call->message.name);
+    /* a template is named by its own text */
+
+    item = mcp_view_find(call->view, MCP_TEMPLATES, call->message.name.data,
+                         call->message.name.len);
+
+    source = item ? (int) item->source
+                  : mcp_view_resource(call->view, &call->message.name);
 
     if (source < 0) {
         ngx_http_mcp_unknown_name(call, "resource");

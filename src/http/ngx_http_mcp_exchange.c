@@ -341,7 +341,9 @@ ngx_http_mcp_create_request(ngx_http_request_t *r)
         }
 
         for (i = 0; i < n; i++) {
-            if (ngx_http_mcp_header_value(r, &h[i], &value[i]) != NGX_OK) {
+            if (ngx_http_mcp_header_value(r->main, &h[i], &value[i])
+                != NGX_OK)
+            {
                 return NGX_ERROR;
             }
 

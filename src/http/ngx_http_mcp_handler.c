@@ -276,6 +276,7 @@ ngx_http_mcp_delete(ngx_http_mcp_call_t *call)
     }
 
     call->has_session = 1;
+    call->version = call->session.version;
 
     if (ngx_http_mcp_session_end(mmcf, &call->session) != NGX_OK) {
         return ngx_http_mcp_refuse(call, NGX_HTTP_INTERNAL_SERVER_ERROR,

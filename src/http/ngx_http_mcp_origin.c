@@ -10,6 +10,11 @@
 #include "ngx_http_mcp.h"
 
 
+static ngx_int_t ngx_http_mcp_origin_valid(ngx_str_t *value);
+static ngx_int_t ngx_http_mcp_parse_authority(u_char *p, u_char *last,
+    ngx_str_t *host);
+static ngx_int_t ngx_http_mcp_parse_origin(ngx_str_t *origin,
+    ngx_str_t *host);
 static ngx_uint_t ngx_http_mcp_origin_listed(ngx_http_mcp_loc_conf_t *mlcf,
     ngx_str_t *origin, ngx_str_t *host);
 static ngx_uint_t ngx_http_mcp_loopback_name(ngx_str_t *host);
@@ -21,7 +26,6 @@ ngx_http_mcp_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mcp_loc_conf_t *mlcf = conf;
 
-    u_char     *p, *last;
     ngx_str_t  *value, *origin;
     ngx_uint_t  i;
 
@@ -39,19 +43,7 @@ ngx_http_mcp_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        last = value[i].data + value[i].len;
-        p = (u_char *) ngx_strstr(value[i].data, "://");
-
-        if (p != NULL) {
-            p = ngx_strlchr(p + 3, last, '/');
-        } else {
-            p = ngx_strlchr(value[i].data, last, '/');
-        }
-
-        if (p != NULL || value[i].len == 0
-            || (value[i].data[0] == '*'
-                && (value[i].len < 3 || value[i].data[1] != '.')))
-        {
+        if (ngx_http_mcp_origin_valid(&value[i]) != NGX_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid origin \"%V\": write "
                                "\"https://host[:port]\", \"host\" or "
@@ -68,6 +60,37 @@ ngx_http_mcp_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* What mcp_origin takes: an origin, a host, a host with "*." in front, null. */
+
+static ngx_int_t
+ngx_http_mcp_origin_valid(ngx_str_t *value)
+{
+    u_char     *p, *last;
+    ngx_str_t   host;
+
+    p = value->data;
+    last = p + value->len;
+
+    if (ngx_http_mcp_parse_origin(value, &host) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (value->len > 2 && p[0] == '*' && p[1] == '.') {
+        p += 2;
+    }
+
+    /* a host alone is for any port */
+
+    if (ngx_http_mcp_parse_authority(p, last, &host) == NGX_OK
+        && host.len == (size_t) (last - p))
+    {
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
 }
 
 

@@ -895,6 +895,7 @@ void
 ngx_http_mcp_relay_fail(ngx_http_mcp_call_t *call, ngx_int_t code,
     const char *text)
 {
+    ngx_str_t                 name;
     mcp_buf_t                 b;
     mcp_fault_t              *fault;
     ngx_http_mcp_exchange_t  *x;
@@ -950,15 +951,14 @@ ngx_http_mcp_relay_fail(ngx_http_mcp_call_t *call, ngx_int_t code,
     }
 
     call->error_code = code;
+    name = ngx_http_mcp_loggable(call->request->pool, &call->message.name);
 
     ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
-                  "mcp call %*s of %*s \"%*s\" at backend \"%V\" failed "
+                  "mcp call %*s of %*s \"%V\" at backend \"%V\" failed "
                   "(HTTP status %ui): %s",
                   sizeof(call->uuid), call->uuid,
                   call->message.method_name.len, call->message.method_name.data,
-                  ngx_min(call->message.name.len, 128),
-                  call->message.name.data, &call->backend->name,
-                  x ? x->status : 0, text);
+                  &name, &call->backend->name, x ? x->status : 0, text);
 }
 
 

@@ -177,6 +177,9 @@ ngx_http_mcp_secret_file(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *secret)
     n = ngx_read_file(&file, secret->data, ngx_file_size(&fi), 0);
 
     if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the file \"%V\" of a secret cannot be read",
+                           name);
         goto done;
     }
 

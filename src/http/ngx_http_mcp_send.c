@@ -41,6 +41,49 @@ ngx_http_mcp_send_header(ngx_http_mcp_call_t *call)
 }
 
 
+/*
+ * A client's bytes as they may stand in a log line: at most 128 of them, no
+ * line ends, quotes or terminal controls.
+ */
+
+ngx_str_t
+ngx_http_mcp_loggable(ngx_pool_t *pool, const mcp_str_t *text)
+{
+    size_t      i;
+    u_char     *p, ch;
+    ngx_str_t   s;
+
+    static const u_char  hex[] = "0123456789ABCDEF";
+
+    ngx_str_set(&s, "-");
+
+    p = ngx_pnalloc(pool, 4 * 128);
+    if (p == NULL) {
+        return s;
+    }
+
+    s.data = p;
+
+    for (i = 0; i < text->len && i < 128; i++) {
+        ch = text->data[i];
+
+        if (ch >= 0x20 && ch < 0x7f && ch != '"' && ch != '\\') {
+            *p++ = ch;
+            continue;
+        }
+
+        *p++ = '\\';
+        *p++ = 'x';
+        *p++ = hex[ch >> 4];
+        *p++ = hex[ch & 0xf];
+    }
+
+    s.len = p - s.data;
+
+    return s;
+}
+
+
 void
 ngx_http_mcp_send_json(ngx_http_mcp_call_t *call, ngx_uint_t status,
     mcp_buf_t *json)
@@ -89,6 +132,7 @@ void
 ngx_http_mcp_send_fault(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
 {
     mcp_buf_t  b;
+    ngx_str_t  text;
 
     call->error_code = fault->code;
 
@@ -96,10 +140,11 @@ ngx_http_mcp_send_fault(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
         call->outcome = NGX_HTTP_MCP_INVALID;
     }
 
+    text = ngx_http_mcp_loggable(call->request->pool, &fault->message);
+
     ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
-                  "mcp call %*s is refused with %d: %*s",
-                  sizeof(call->uuid), call->uuid, fault->code,
-                  fault->message.len, fault->message.data);
+                  "mcp call %*s is refused with %d: %V",
+                  sizeof(call->uuid), call->uuid, fault->code, &text);
 
     mcp_buf_init(&b, &call->arena, 256);
     mcp_reply_error(&b, &call->message.id, fault);

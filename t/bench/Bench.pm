@@ -11,18 +11,21 @@ use Digest::SHA;
 use Exporter qw/import/;
 use File::Temp qw/tempdir/;
 use POSIX ();
-use Time::HiRes qw/time/;
+use Time::HiRes qw/sleep time/;
 
 use Sentinel::HTTP;
 use Sentinel::MCP;
 use Sentinel::Process;
 
 our @EXPORT = qw/compile backend nginx stop_nginx slice fetch raw_request
-                 post digest median rss peak_begins peak cores/;
+                 post digest median rss peak_begins peak cores version
+                 quiet/;
 
 my $dir = tempdir('sentinel-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 # nginx's workers are another user if we are root
 chmod 0755, $dir;
+
+my $backend;
 
 
 sub cores {
@@ -58,10 +61,26 @@ sub backend {
     my ($program, @routes) = @_;
     my $port = free_port();
 
-    spawn(name => 'backend', ready => qr/^ready/,
-          command => pinned('backend', $program, $port, @routes));
+    $backend = spawn(name => 'backend', ready => qr/^ready/,
+                     command => pinned('backend', $program, $port, @routes));
 
     return $port;
+}
+
+
+sub binary {
+    for (split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin') {
+        return "$_/nginx" if -x "$_/nginx";
+    }
+
+    die "no nginx\n";
+}
+
+
+sub version {
+    my $binary = binary();
+
+    return `$binary -v 2>&1` =~ m{(nginx/\S+)} ? $1 : 'nginx';
 }
 
 
@@ -69,15 +88,11 @@ sub backend {
 
 sub nginx {
     my (%arg) = @_;
-    my ($self, $conf, $file, $master, $binary);
+    my ($self, $conf, $file, $master);
 
     $self = { port => free_port(), name => $arg{name} };
     mkdir "$dir/$arg{name}";
     $self->{dir} = "$dir/$arg{name}";
-
-    ($binary) = grep { -x } map { "$_/nginx" } split(/:/, $ENV{PATH}),
-                '/usr/sbin', '/usr/local/sbin';
-    die "no nginx\n" if !$binary;
 
     $conf = ($arg{module} ? "load_module \"$arg{module}\";\n" : '')
           . "daemon off;\nworker_processes 1;\n"
@@ -99,7 +114,7 @@ sub nginx {
 
     $self->{process} = spawn(
         name => $arg{name}, port => $self->{port},
-        command => pinned('nginx', $binary, '-p', $self->{dir}, '-e',
+        command => pinned('nginx', binary(), '-p', $self->{dir}, '-e',
                           "$self->{dir}/error.log", '-c',
                           "$self->{dir}/nginx.conf"));
 
@@ -165,6 +180,46 @@ sub cpu {
                        =~ s/.*\) //sr;
 
     return ($stat[11] + $stat[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+
+# CPU seconds of the whole machine, and those of them that are ours.
+
+sub cpu_all {
+    my ($self) = @_;
+    my ($user, $nice, $system, undef, undef, $irq, $softirq);
+
+    ($user, $nice, $system, undef, undef, $irq, $softirq) =
+        Sentinel::Process::slurp('/proc/stat')
+        =~ /^cpu +(\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)/;
+
+    return ($user + $nice + $system + $irq + $softirq)
+           / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+
+sub cpu_ours {
+    my ($self) = @_;
+    my $sum = 0;
+
+    $sum += $_ for times;
+
+    return $sum + cpu($self->{worker}) + cpu($backend->pid);
+}
+
+
+# Waits until others leave the machine alone, or the deadline.
+
+sub quiet {
+    my ($deadline) = @_;
+    my ($before);
+
+    while (time < $deadline) {
+        $before = cpu_all();
+        sleep 0.3;
+        return if (cpu_all() - $before) / 0.3 < 0.15;
+        sleep 0.5;
+    }
 }
 
 
@@ -252,10 +307,11 @@ sub write_request {
 
 sub slice {
     my ($self, $request, $connections, $seconds) = @_;
-    my ($status, $out, $err, $before, $start, $r);
+    my ($status, $out, $err, $before, $others, $start, $r);
 
     write_request($request);
     $before = cpu($self->{worker});
+    $others = cpu_all() - cpu_ours($self);
     $start = time;
 
     ($status, $out, $err) = capture(
@@ -276,6 +332,8 @@ sub slice {
 
     $r->{cpu} = (cpu($self->{worker}) - $before) / $r->{requests} * 1e6;
     $r->{busy} = (cpu($self->{worker}) - $before) / (time - $start);
+    $others = (cpu_all() - cpu_ours($self) - $others) / (time - $start);
+    $r->{others} = $others > 0 ? $others : 0;
     $r->{rate} = $r->{requests} / $r->{us} * 1e6;
     $r->{rss} = rss($self);
 

@@ -183,7 +183,9 @@ describe(const run_t *run, char *s, size_t size)
         "unknown", "result", "error", "notification", "request"
     };
 
-    static const char  *types[] = { "", " complete", " input", " other" };
+    static const char  *types[] = {
+        "", " complete", " input", " task", " other"
+    };
 
     re = &run->re;
 

@@ -410,7 +410,7 @@ sub faults {
     push @faults, 'nginx had to be killed' if $self->{stuck};
 
     LINE: for $line (split /\n/, $self->error_log . $self->read('stderr')) {
-        next if $line !~ /\[(?:alert|emerg)\]|Sanitizer|runtime error:
+        next if $line !~ /^\S+ \S+ \[(?:alert|emerg)\]|Sanitizer|runtime error:
                           |exited\ on\ signal/x;
         for my $pattern (@{ $self->{expected} }) {
             next LINE if $line =~ $pattern;
