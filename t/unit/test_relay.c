@@ -577,7 +577,7 @@ test_as_it_is(void **state)
           "result input ours" },
         { MM, VI "\"result\":{\"resultType\":\"task\"}}",
           VO "\"result\":{\"resultType\":\"task\"}}",
-          "result other ours" },
+          "result task ours" },
         { MM, VI "\"result\":{\"resultType\":{\"a\":\"complete\"}}}",
           VO "\"result\":{\"resultType\":{\"a\":\"complete\"}}}",
           "result other ours" },
