@@ -65,8 +65,6 @@ sub crowd {
     note join ', ', map { "$ends{$_} $_" } sort keys %ends;
     is_deeply [grep { !/\A(?:closed|answered|error)\z/ } sort keys %ends],
         [], '... the others get an error, or an answer, or no connection';
-    cmp_ok $ends{error} // 0, '>', 0, '... some an error'
-        if $what =~ /connections/;
 
     for my $client ($t, $session) {
         ok +(await { my $r = eval { $client->call('l_echo',

@@ -125,9 +125,15 @@ ok $t->reload, 'and a good configuration is taken';
 # Backends come, go and change place.
 
 my $new = Sentinel::Backend->modern(tools => ['new']);
+$b{legacy}->forget;
+my @running = map { $_->call('l_slow', { seconds => 1 }, send => 1) }
+              $t, $session;
+$b{legacy}->wait_for('tools/call', 2);
 $t->configure(backends => [new => $new, m => $b{modern}]);
 $t->reload;
 $t->wait_catalog('new_new');
+is $_->response->text, 'at last', 'a call to a backend that is gone now'
+    for @running;
 is $t->call('m_echo', { message => 'x' })->text, 'x', 'a backend stays';
 is $t->call('l_echo', { message => 'x' })->code, -32602, 'one is gone';
 is $t->call('new_new', {})->text, 'backend ran new', 'one is new';

@@ -59,10 +59,11 @@ my %b = map { $_ => Sentinel::Backend->$_(
 my $t = Sentinel::Calls->new(
     workers => 1,
     backends => [
-        l => { url => $b{legacy}, conf => 'read_timeout 1s;' },
-        m => { url => $b{modern}, conf => 'read_timeout 1s;' }],
+        l => { url => $b{legacy}, conf => 'read_timeout 1s; send_timeout 1s;' },
+        m => { url => $b{modern}, conf => 'read_timeout 1s; send_timeout 1s;' }],
     server => <<'END',
         location /impatient { send_timeout 1s; mcp_pass all; }
+        location /huge { client_max_body_size 64m; mcp_pass all; }
 END
 );
 $t->run->wait_catalog(qw/l_flood m_flood/);
@@ -162,5 +163,39 @@ for (['legacy', 'l'], ['modern', 'm']) {
 }
 
 ok +(await { fds($worker) <= $open }), 'no descriptor stays';
+
+
+# A backend that does not read: send_timeout ends it.  The request is larger
+# than what the kernel takes.
+
+{
+    no warnings 'redefine';
+    my $fill = \&Sentinel::Backend::Connection::fill;
+    local *Sentinel::Backend::Connection::fill = sub {
+        my ($c) = @_;
+
+        return $fill->($c) if length $c->{in} < 100_000;
+        $c->note('does not read');
+        $c->pause(5);
+        return 0;
+    };
+    $_->stop->start for values %b;
+}
+
+for my $way (qw/l m/) {
+    my $path = '/huge?n=' . ($t->tag =~ /(\d+)/)[0];
+    my $began = time();
+    my $c = $t->call("${way}_echo", undef, path => $path, send => 1,
+        raw => '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{'
+        . "\"name\":\"${way}_echo\",\"_meta\":{"
+        . '"io.modelcontextprotocol/protocolVersion":"2026-07-28",'
+        . '"io.modelcontextprotocol/clientCapabilities":{}},'
+        . '"arguments":{"message":"' . 'x' x (45 * $mb) . '"}}}');
+    is $t->call("${way}_echo", { message => 'y' })->text, 'y',
+        "others do not wait: $way";
+    is $c->response->code, 504, 'a backend that does not read';
+    cmp_ok time() - $began, '<', patience(4), '... in time';
+    is $t->record($path)->{outcome}, 'timeout', '... outcome';
+}
 
 done_testing;

@@ -34,20 +34,26 @@ my %args = (tools => ['act'], call => { act => \&act }, session => 0,
 my %b = map { my $era = $_; map { ("$_$era" => Sentinel::Backend->$era(
     %args, name => "$_$era")) } qw/1 2/ } qw/legacy modern/;
 
-sub servers { return join ' ', map { 'server 127.0.0.1:' . $_->port . ' '
-                                     . ($_[0] // '') . ';' } @_[1 .. $#_] }
+sub servers {
+    my ($options, @backends) = @_;
+
+    return join ' ', map { 'server 127.0.0.1:' . $_->port . " $options;" }
+                     @backends;
+}
 
 my $dead = free_port();
 my $t = Sentinel::Calls->new(
     workers => 1,
-    http => "    upstream l { @{[ servers('max_fails=0', @b{qw/1legacy 2legacy/}) ]} }\n"
-          . "    upstream m { @{[ servers('max_fails=0', @b{qw/1modern 2modern/}) ]} }\n"
-          . "    upstream half { server 127.0.0.1:$dead;"
-          . " @{[ servers('', $b{'1modern'}) ]} keepalive 4; }\n"
-          . "    upstream backup { server 127.0.0.1:$dead max_fails=0;"
-          . " @{[ servers('backup', $b{'2modern'}) ]} }\n"
-          . "    upstream none { server 127.0.0.1:$dead max_fails=0;"
-          . " server 127.0.0.1:$dead max_fails=0; }\n",
+    http => <<"END",
+    upstream l { @{[ servers('max_fails=0', @b{qw/1legacy 2legacy/}) ]} }
+    upstream m { @{[ servers('max_fails=0', @b{qw/1modern 2modern/}) ]} }
+    upstream half { server 127.0.0.1:$dead;
+                    @{[ servers('', $b{'1modern'}) ]} keepalive 4; }
+    upstream backup { server 127.0.0.1:$dead max_fails=0;
+                      @{[ servers('backup', $b{'2modern'}) ]} }
+    upstream none { server 127.0.0.1:$dead max_fails=0;
+                    server 127.0.0.1:$dead max_fails=0; }
+END
     backends => [
         l => 'http://l/mcp', half => 'http://half/mcp',
         backup => 'http://backup/mcp',

@@ -817,7 +817,6 @@ ngx_http_mcp_list_read(ngx_http_mcp_job_t *job, ngx_http_mcp_fetch_t *f)
         job->current++;
         job->pages = 0;
         job->cursor.len = 0;
-        job->cursor.len = 0;
         job->cursor.data = NULL;
 
         return NULL;
