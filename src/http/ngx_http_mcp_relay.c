@@ -16,6 +16,7 @@
                                             the backend is not read further */
 #define NGX_HTTP_MCP_BUF_FIRST  4096
 #define NGX_HTTP_MCP_BUF        16384
+#define NGX_HTTP_MCP_DELAYED    10       /* ms */
 #define NGX_HTTP_MCP_DEPTH      256      /* nesting of an answer */
 #define NGX_HTTP_MCP_LINGER     1000     /* ms for a stream to end behind its
                                             response */
@@ -128,7 +129,7 @@ ngx_http_mcp_relay_body(ngx_http_mcp_exchange_t *x, u_char *p, size_t len)
         return NGX_OK;
     }
 
-    if (call->out) {
+    if (call->out || call->request->connection->write->delayed) {
 
         if (ngx_http_post_request(call->request, NULL) != NGX_OK) {
             return NGX_ERROR;
@@ -1022,6 +1023,13 @@ ngx_http_mcp_relay_write(ngx_http_request_t *r)
         ngx_http_mcp_relay_error_event(call);
     }
 
+    if (wev->delayed && !wev->timer_set) {
+
+        /* of limit_rate; the upstream has taken the timer for its own */
+
+        ngx_add_timer(wev, NGX_HTTP_MCP_DELAYED);
+    }
+
     /* a stream may go on behind its response; it is given some time to end */
 
     last = call->answered && (call->done || call->linger.timedout
@@ -1260,6 +1268,10 @@ ngx_http_mcp_relay_flush(ngx_http_mcp_call_t *call, ngx_uint_t last)
 
     if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (wev->delayed) {
+        return NGX_OK;
     }
 
     if (wev->active && !wev->ready) {
