@@ -426,7 +426,9 @@ request(conn_t *c)
     len = p ? strcspn(++p, " ?\r") : 0;
 
     for (i = 0; i < nroutes; i++) {
-        if (len == routes[i].path_len && memcmp(p, routes[i].path, len) == 0) {
+        if (p != NULL && len == routes[i].path_len
+            && memcmp(p, routes[i].path, len) == 0)
+        {
             break;
         }
     }
