@@ -63,25 +63,25 @@ my @confs = (
     'other things' => 'server_tokens off; etag off; default_type x/y;',
 );
 
-my ($n, @locations, %name) = 0;
+my ($count, @locations) = 0;
 
 while (my ($name, $conf) = splice @confs, 0, 2) {
-    $name{ ++$n } = $name;
-    push @locations, "        location /c$n { $conf mcp_pass all; }\n";
+    my $path = '/c' . ++$count;
+    push @locations,
+        [$name, "        location $path { $conf mcp_pass all; }\n", $path];
 }
 
 my $t = Sentinel::Calls->new(
     backends => [l => $b{legacy}, m => $b{modern}],
-    server => join '', @locations);
-my ($status, $said) = $t->check;
+    server => join '', map { $_->[1] } @locations);
+my $server = $t->{server} =~ s/        location.*//sr;
 
 # nginx may lack a module
-if ($said =~ /unknown directive "(\w+)"/) {
+
+while (($t->check)[1] =~ /unknown directive "(\w+)"/) {
     my $unknown = $1;
-    @locations = grep { !/$unknown/ } @locations;
-    delete $name{$_} for grep { !(grep { /c$_\b/ } @locations) } keys %name;
-    $t->configure(server => join '', "        access_log %%DIR%%/calls.log "
-                                     . "calls;\n", @locations);
+    @locations = grep { $_->[1] !~ /\b$unknown\b/ } @locations;
+    $t->configure(server => $server . join '', map { $_->[1] } @locations);
 }
 
 $t->run->wait_catalog(qw/l_act m_act/);
@@ -98,12 +98,13 @@ sub unpacked {
     return $out // '';
 }
 
-for my $n (sort { $a <=> $b } keys %name) {
-    my @at = (path => "/c$n", headers => { 'Accept-Encoding' => 'gzip' });
+for my $location (@locations) {
+    my ($name, $conf, $path) = @$location;
+    my @at = (path => $path, headers => { 'Accept-Encoding' => 'gzip' });
 
     for (['legacy', 'm'], ['modern', 'l']) {
         my ($era, $way) = @$_;
-        my $what = "$name{$n}: $era client, $way";
+        my $what = "$name: $era client, $way";
         my $tool = "${way}_act";
 
         my $r = eval { $client{$era}->call($tool, { do => 'JSON' }, id => 'j',
@@ -116,7 +117,7 @@ for my $n (sort { $a <=> $b } keys %name) {
             $r = eval { $client{$era}->call($tool, { do => $do }, @at) };
             my $body = $r ? unpacked($r) : '';
             unlike $body, qr/\]\}\}/, "... $do has no end";
-            ok !$r || $r->truncated || $name{$n} eq 'no chunks'
+            ok !$r || $r->truncated || $name eq 'no chunks'
                || $body =~ /"error"/, '... and shows it';
         }
 
@@ -124,8 +125,8 @@ for my $n (sort { $a <=> $b } keys %name) {
 
         my $sign = ++$signs;
         my $c = $client{$era}->call($tool, { do => 'SSE', sign => $sign },
-            meta => { progressToken => 'p' }, send => 1, path => "/c$n",
-            $name{$n} eq 'gzip' ? (headers => {}) : @at[2, 3]);
+            meta => { progressToken => 'p' }, send => 1, path => $path,
+            $name eq 'gzip' ? (headers => {}) : @at[2, 3]);
         my $seen = eval { $c->head; $c->message(3) } || {};
         is +($seen->{params} || {})->{progress}, 1,
             '... progress when it is sent';
@@ -140,10 +141,14 @@ for my $n (sort { $a <=> $b } keys %name) {
 
 # gzip, byte by byte as it comes
 
-my ($gzip) = grep { $name{$_} eq 'gzip' } keys %name;
+my ($gzip) = grep { $_->[0] eq 'gzip' } @locations;
+
+SKIP: {
+skip 'no gzip', 3 if !$gzip;
+
 my $sign = ++$signs;
 my $c = $t->call('m_act', { do => 'SSE', sign => $sign }, send => 1,
-    path => "/c$gzip", headers => { 'Accept-Encoding' => 'gzip' },
+    path => $gzip->[2], headers => { 'Accept-Encoding' => 'gzip' },
     meta => { progressToken => 'p' });
 is $c->head->header('Content-Encoding'), 'gzip', 'a compressed stream';
 my $packed = '';
@@ -156,6 +161,7 @@ ok +(await {
 open my $go, '>', "$dir/$sign";
 $c->body;
 ok !$c->truncated, '... and ends';
+}
 
 
 # HTTP/1.0: no chunks; the end of the connection is the end

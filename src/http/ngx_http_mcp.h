@@ -533,10 +533,12 @@ struct ngx_http_mcp_call_s {
     size_t                       stage_len;
     ngx_chain_t                 *out;        /* may go to the client */
     ngx_chain_t                **last_out;
+    ngx_buf_t                   *out_tail;
     size_t                       out_len;
     ngx_chain_t                 *busy;
     ngx_chain_t                 *free;
-    size_t                       queued;     /* bytes in busy */
+    size_t                       queued;     /* room that busy takes */
+    ngx_uint_t                   requests;   /* of the backend's, answered */
     ngx_event_t                  linger;
     ngx_str_t                    page;       /* instead of nginx's error page */
     ngx_uint_t                   out_status; /* HTTP status of the answer */
@@ -561,6 +563,8 @@ struct ngx_http_mcp_call_s {
     unsigned                     failed:1;
     unsigned                     finished:1;
     unsigned                     relayed:1;  /* a relay was fed */
+    unsigned                     foreign:1;  /* another id was complained of */
+    unsigned                     flooded:1;  /* requests were left unanswered */
     unsigned                     cancellable:1;  /* is in the tree of calls */
 
     /* the last, so that it need not be zeroed for every call */

@@ -16,6 +16,9 @@
                                             the backend is not read further */
 #define NGX_HTTP_MCP_BUF_FIRST  4096
 #define NGX_HTTP_MCP_BUF        16384
+#define NGX_HTTP_MCP_REQUESTS   100      /* of a backend's that are answered in
+                                            one call */
+#define NGX_HTTP_MCP_ANSWERING  16       /* ... at a time, by a worker */
 #define NGX_HTTP_MCP_DELAYED    10       /* ms */
 #define NGX_HTTP_MCP_DEPTH      256      /* nesting of an answer */
 #define NGX_HTTP_MCP_LINGER     1000     /* ms for a stream to end behind its
@@ -47,6 +50,9 @@ static ngx_int_t ngx_http_mcp_relay_flush(ngx_http_mcp_call_t *call,
     ngx_uint_t last);
 static void ngx_http_mcp_relay_gone(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_linger(ngx_event_t *ev);
+
+
+static ngx_uint_t  ngx_http_mcp_answering;
 
 
 #define ngx_http_mcp_stage_literal(call, s)                                   \
@@ -324,10 +330,13 @@ ngx_http_mcp_relay_event(ngx_http_mcp_call_t *call, ngx_uint_t foreign)
 
         if (!re->id_ours) {
 
-            ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
-                          "backend \"%V\" answered call %*s under another id",
-                          &call->backend->name, sizeof(call->uuid),
-                          call->uuid);
+            if (!call->foreign) {
+                call->foreign = 1;
+                ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
+                              "backend \"%V\" answered call %*s under "
+                              "another id", &call->backend->name,
+                              sizeof(call->uuid), call->uuid);
+            }
 
             if (call->partial) {
                 ngx_http_mcp_relay_fail(call, MCP_E_BACKEND,
@@ -429,6 +438,7 @@ ngx_http_mcp_relay_wanted(ngx_http_mcp_call_t *call)
 static void
 ngx_http_mcp_request_answered(ngx_http_mcp_fetch_t *f)
 {
+    ngx_http_mcp_answering--;
 }
 
 
@@ -454,6 +464,24 @@ ngx_http_mcp_relay_request(ngx_http_mcp_call_t *call)
     if (call->backend_era != MCP_ERA_LEGACY || re->id_len == 0) {
         return;
     }
+
+    /* each answer is a connection: a backend must not make us open many */
+
+    if (call->requests == NGX_HTTP_MCP_REQUESTS
+        || ngx_http_mcp_answering == NGX_HTTP_MCP_ANSWERING)
+    {
+        if (!call->flooded) {
+            call->flooded = 1;
+            ngx_log_error(NGX_LOG_WARN, call->request->connection->log, 0,
+                          "backend \"%V\" sends many requests in call %*s, "
+                          "some are not answered", &call->backend->name,
+                          sizeof(call->uuid), call->uuid);
+        }
+
+        return;
+    }
+
+    call->requests++;
 
     method.data = re->method;
     method.len = re->method_len;
@@ -484,14 +512,20 @@ ngx_http_mcp_relay_request(ngx_http_mcp_call_t *call)
         return;
     }
 
-    (void) ngx_http_mcp_fetch(mmcf, &f, ngx_cycle->log);
+    if (ngx_http_mcp_fetch(mmcf, &f, ngx_cycle->log) == NGX_OK) {
+        ngx_http_mcp_answering++;
+    }
 }
 
 
 static void
 ngx_http_mcp_relay_comment(ngx_http_mcp_call_t *call)
 {
-    if (!call->sse_out || call->in_event || call->gone) {
+    /* one that still waits is as good as ten: it keeps the client awake */
+
+    if (!call->sse_out || call->in_event || call->gone || call->out != NULL
+        || call->busy != NULL)
+    {
         return;
     }
 
@@ -641,9 +675,24 @@ ngx_http_mcp_relay_release(ngx_http_mcp_call_t *call)
         return;
     }
 
+    call->out_len += call->stage_len;
+
+    /* small messages share a buffer, or each would take one for itself */
+
+    if (call->out != NULL && call->stage->next == NULL
+        && call->stage_len <= (size_t) (call->out_tail->end
+                                        - call->out_tail->last))
+    {
+        call->out_tail->last = ngx_cpymem(call->out_tail->last,
+                                          call->stage->buf->pos,
+                                          call->stage_len);
+        ngx_http_mcp_relay_drop(call);
+        return;
+    }
+
     *call->last_out = call->stage;
     call->last_out = call->last_stage;
-    call->out_len += call->stage_len;
+    call->out_tail = call->stage_tail;
 
     call->stage = NULL;
     call->last_stage = &call->stage;
@@ -1257,7 +1306,7 @@ ngx_http_mcp_relay_flush(ngx_http_mcp_call_t *call, ngx_uint_t last)
     call->queued = 0;
 
     for (cl = call->busy; cl; cl = cl->next) {
-        call->queued += ngx_buf_size(cl->buf);
+        call->queued += cl->buf->end - cl->buf->start;
     }
 
     if (!call->done && call->queued < NGX_HTTP_MCP_HIGH / 2) {
