@@ -306,6 +306,22 @@ push @cases,
     'identity' => typed({ 'Content-Type' => $json,
                           'Content-Encoding' => 'identity' },
         \&result, code => undef, text => 'fine'),
+    # errors may be large as well
+    'a large error, JSON' => body(
+        sub { error($_[0], -32050) =~ s/said so/$large/r },
+        code => -32050, outcome => 'rpc_error'),
+    'a large error, SSE' => stream(
+        sub { event(error($_[0], -32050) =~ s/said so/$large/r) },
+        code => -32050, outcome => 'rpc_error'),
+    'a large error, the code last' => body(
+        sub { error($_[0], -32050) =~ s/("code":-32050),(.*?)\}/$2,$1}/r
+                                   =~ s/said so/$large/r },
+        code => -32050, outcome => 'rpc_error'),
+    'a long line that is no data' => stream(
+        sub { 'x' x 1_000_000, "\n", ':' . 'x' x 1_000_000 . "\n",
+              'id: ' . 'x' x 1_000_000 . "\n", event(result($_[0])) },
+        code => undef, text => 'fine', is => sub {
+            length $_[0]->body < 1000 ? undef : 'too much' }),
     'tool error' => body(sub { result($_[0], 'bad', '"isError":true,') },
         code => undef, text => 'bad', outcome => 'tool_error');
 

@@ -169,7 +169,7 @@ ok $_->eof(2), 'connections are closed' for @c;
 $t = Sentinel::Calls->new(
     backends => [l => $b{legacy}, m => $b{modern}], workers => 0,
     no_wait => 1);
-$t->write('nginx.conf', $t->read('nginx.conf') 
+$t->write('nginx.conf', $t->read('nginx.conf')
                         =~ s/master_process on/master_process off/r
                         =~ s/worker_processes 0/worker_processes 1/r);
 $t->run;

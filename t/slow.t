@@ -144,6 +144,30 @@ for (['JSON', 'legacy', 'l'], ['JSON', 'modern', 'l'],
 }
 
 
+# A legacy client that goes has not cancelled: the rest of the answer is read,
+# so that its outcome is known, and kept by nobody.
+
+for (['JSON', 'l', 'close'], ['SSE', 'm', 'abort']) {
+    my ($form, $way, $end) = @$_;
+    my $b = $of{$way}->forget;
+    my ($before, $most) = (memory($worker), 0);
+    my $path = $t->tag;
+    my $c = $client{legacy}->call("${way}_flood", { form => $form },
+                                  path => $path, stream => 1);
+    my ($args) = $path =~ /\?(.*)/;
+
+    $c->chunk;
+    $c->$end;
+    ok +(await {
+        my $now = memory($worker) - $before;
+        $most = $now if $now > $most;
+        index($t->read('calls.log'), "\n$args\t") >= 0;
+    }), "a client that has gone: $form, $way";
+    cmp_ok $most, '<', $bound, '... memory is bounded';
+    is $t->record($path)->{outcome}, 'ok', '... outcome';
+}
+
+
 # One that never reads
 
 my $open = fds($worker);

@@ -27,6 +27,19 @@ sub act {
         return $c->close;
     }
 
+    # whole to look at, but not an answer to this call
+    return $c->json($body . '!') if $do eq 'garbage behind';
+    return $c->json($body =~ s/"id":(\d+),(.*)\}\z/$2 . ',"id":'
+                                                     . ($1 + 1) . '}'/er)
+        if $do eq 'another id';
+
+    if ($do eq 'no last chunk') {
+        $c->write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                  . "Transfer-Encoding: chunked\r\n\r\n");
+        $c->bytes($body);
+        return $c->close;
+    }
+
     $c->sse;
 
     if ($do eq 'half SSE') {
@@ -202,6 +215,13 @@ for (['legacy', 'm'], ['modern', 'l']) {
     is $r->header('Transfer-Encoding'), undef, '... without chunks';
     $r = old_client($era, $tool, do => 'half JSON')->response;
     unlike $r ? $r->body : '', qr/\]\}\}/, '... half has no end';
+
+    for my $do ('garbage behind', 'another id', 'no last chunk') {
+        $r = old_client($era, $tool, do => $do)->response;
+        my $message = $r ? eval { $r->json } || {} : {};
+        ok !$message->{result}, "... $do: no answer that looks whole";
+    }
+
     my $sign = ++$signs;
     my $c = old_client($era, $tool, do => 'SSE', sign => $sign);
     $c->head;

@@ -104,7 +104,7 @@ for my $way (sort keys %of) {
 }
 
 is_deeply [methods(call_with('modern', 'l_act', { send => [
-    $progress =~ s/%TOKEN%/999999999/r ] }, '1'))], 
+    $progress =~ s/%TOKEN%/999999999/r ] }, '1'))],
     [qw{notifications/progress response}], 'progress under another token';
 
 
