@@ -135,6 +135,43 @@ for (0, 1) {
         ($ENV{SAN} ? 64 : 3) * 1024 * 1024, 'no memory is lost';
 }
 
+# Clients that go while they wait for a first catalog
+
+my $late = Sentinel::Backend->modern(tools => ['echo'], start => 0);
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1:' . $late->port,
+                                     Listen => 50, ReuseAddr => 1);
+my $u = Sentinel::Calls->new(
+    workers => 1, backends => [late => $late],
+    location => 'lingering_close off;');
+$u->run;
+
+my @waiting = map {
+    $_ % 3 == 0 ? $u->modern('tools/list', {}, send => 1)
+    : $_ % 3 == 1 ? $u->call('echo', { message => 'x' }, send => 1)
+    : $u->post('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{'
+               . '"protocolVersion":"2025-11-25","capabilities":{},'
+               . '"clientInfo":{"name":"x","version":"1"}}}', {}, send => 1)
+} 1 .. 60;
+
+for (0 .. $#waiting) {
+    my $c = $waiting[$_];
+    $_ % 4 == 0 ? $c->abort : $_ % 4 == 1 ? $c->close : next;
+    sleep rand 0.01;
+}
+
+# the backend that hung is replaced by one that answers
+close $listener;
+$late->start;
+my @said = map { my $r = eval { $waiting[$_]->response };
+                 !$r ? 'nothing' : $r->result || $r->error ? ()
+                                 : $r->body }
+           grep { $_ % 4 > 1 } 0 .. $#waiting;
+is_deeply \@said, [], 'those that stay have an answer';
+$u->wait_catalog('echo');
+is $u->call('echo', { message => 'x' })->text, 'x', 'and calls go on';
+ok $u->stop('QUIT'), 'a gentle end';
+
+
 # what was open would be an alert
 
 my $process = $t->{process};

@@ -148,10 +148,10 @@ for my $end (qw/close reset silence/) {
         $end eq 'reset' ? () : (
         "SSE: response and $end" => broken($end, $sse,
             sub { chunks_open(event(result($_[0]))) },
-            code => undef, timeout => 0, text => 'fine'),
+            code => undef, timeout => 0, beside => 1, text => 'fine'),
         "SSE: much response and $end" => broken($end, $sse,
             sub { chunks_open(event(result($_[0], $large))) },
-            code => undef, timeout => 0, text => $large));
+            code => undef, timeout => 0, beside => 1, text => $large));
 }
 
 # without any framing the end of the connection is the end

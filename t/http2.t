@@ -154,4 +154,25 @@ ok await { 3 == (() = grep { /has gone/ } $b->notes) },
     'the connection closes: all of them end';
 is $t->call('echo', { message => 'm' })->text, 'm', 'nginx goes on';
 
+# A client that takes little of its stream holds back the backend
+
+my @workers = $t->workers;
+my @before = map { memory($_) } @workers;
+my $b = $b{modern}->forget;
+my $p = spawn(may_exit => 1, command => [
+    $curl, request('clear', 'modern', 'm_flood', {}), '--limit-rate', '50k',
+    '--next', request('clear', 'modern', 'l_echo', { message => 'z' }) ]);
+my ($sent, $same) = (0, 0);
+
+ok +(await {
+    my $now = $b->notes;
+    $same = $now && $now == $sent ? $same + 1 : 0;
+    $sent = $now;
+    $same > 50;
+}), 'a client that reads slowly';
+cmp_ok $sent, '<', 100, "... holds back the backend, at $sent MB";
+cmp_ok memory($workers[$_]) - $before[$_], '<',
+    ($ENV{SAN} ? 16 : 2) * 1024 * 1024, '... memory' for 0, 1;
+$p->stop('KILL');
+
 done_testing;

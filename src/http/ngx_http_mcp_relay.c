@@ -38,6 +38,7 @@ static ngx_uint_t ngx_http_mcp_relay_wanted(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_request(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_comment(ngx_http_mcp_call_t *call);
 static ngx_int_t ngx_http_mcp_relay_large(ngx_http_mcp_call_t *call);
+static void ngx_http_mcp_relay_drop_out(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_release(ngx_http_mcp_call_t *call);
 static ngx_uint_t ngx_http_mcp_relay_result_ok(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_relay_answered(ngx_http_mcp_call_t *call);
@@ -131,6 +132,7 @@ ngx_http_mcp_relay_body(ngx_http_mcp_exchange_t *x, u_char *p, size_t len)
     }
 
     if (call->gone) {
+        ngx_http_mcp_relay_drop_out(call);
         ngx_http_mcp_relay_drop(call);
         return NGX_OK;
     }
@@ -552,7 +554,18 @@ ngx_http_mcp_relay_large(ngx_http_mcp_call_t *call)
     re = &call->relay;
     x = call->exchange;
 
-    if (call->partial) {
+    /*
+     * The end of the text stays until all is judged: no client must take what
+     * it has for a whole answer before that.
+     */
+
+    if (re->observer.lexer.depth == 0
+        && call->stage_len <= NGX_HTTP_MCP_HOLD_MAX)
+    {
+        return NGX_OK;
+    }
+
+    if (call->partial && re->observer.lexer.depth != 0) {
         ngx_http_mcp_relay_release(call);
         return NGX_OK;
     }
@@ -564,6 +577,7 @@ ngx_http_mcp_relay_large(ngx_http_mcp_call_t *call)
     if (x->status == NGX_HTTP_OK
         && (re->kind == MCP_RELAY_RESULT || re->kind == MCP_RELAY_ERROR)
         && (re->id_ours || !re->id_seen)
+        && re->observer.lexer.depth != 0
         && ngx_http_mcp_relay_result_ok(call))
     {
         call->partial = 1;
@@ -665,6 +679,20 @@ ngx_http_mcp_relay_drop(ngx_http_mcp_call_t *call)
     call->stage = NULL;
     call->last_stage = &call->stage;
     call->stage_len = 0;
+}
+
+
+/* The same with what the client would have got. */
+
+static void
+ngx_http_mcp_relay_drop_out(ngx_http_mcp_call_t *call)
+{
+    *call->last_out = call->free;
+    call->free = call->out;
+
+    call->out = NULL;
+    call->last_out = &call->out;
+    call->out_len = 0;
 }
 
 
@@ -1344,6 +1372,7 @@ ngx_http_mcp_relay_gone(ngx_http_mcp_call_t *call)
     {
         call->gone = 1;
         call->busy = NULL;
+        ngx_http_mcp_relay_drop_out(call);
         ngx_http_mcp_exchange_resume(call->exchange);
         return;
     }

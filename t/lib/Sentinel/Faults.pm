@@ -17,7 +17,8 @@ package Sentinel::Faults;
 #                  on its way already; is sees no other answer then
 #   sent           times that the backend gets the call; default 1
 #   backend        name of another backend than l or m, without its era
-#   timeout        1: it takes a time, so it runs beside the others
+#   beside         1: it takes a time, so it runs beside the others
+#   timeout        1: the same, at a backend with a short read_timeout
 #   is             code, which is given the response and returns what is wrong
 #
 # Each case is one assertion for each pair of eras.  In scripts: json_text,
@@ -132,9 +133,11 @@ sub run {
     @workers = $t->workers;
     %client = (legacy => $t->legacy, modern => $t);
 
-    # those that wait for a timeout do so while the others run
+    # those that take a time do so while the others run
 
-    for my $case (sort { ($b->{timeout} // 0) <=> ($a->{timeout} // 0) }
+    $_->{beside} ||= $_->{timeout} || 0 for @{ $self->{cases} };
+
+    for my $case (sort { $b->{beside} <=> $a->{beside} }
                   @{ $self->{cases} })
     {
         for my $backend (qw/l m/) {
@@ -154,13 +157,13 @@ sub run {
                 $call->{c} = $client{$era}->call($call->{tool},
                     { case => $case->{name}, n => $n },
                     id => $call->{id}, path => $path, send => 1);
-                $self->answer($call) if !$case->{timeout};
+                $self->answer($call) if !$case->{beside};
                 push @calls, $call;
             }
         }
     }
 
-    $self->answer($_) for grep { $_->{case}{timeout} } @calls;
+    $self->answer($_) for grep { $_->{case}{beside} } @calls;
 
     for my $era (qw/legacy modern/) {
         $self->{sent}{ $_->{json}{params}{arguments}{n} }++
