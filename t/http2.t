@@ -1,158 +1,205 @@
-# HTTP/2 towards clients: many calls on one connection, of which each ends by
-# itself, and other ways to say what HTTP/1.1 says.
+# HTTP/2 on the client's side: the same answers, streams that are not held
+# back, cancellation by closing the stream, and one connection with many
+# calls at once, of which each gets its own answer.
 
 use Sentinel::Test;
 use Sentinel::Backend;
-use Sentinel::Checks;
-use Sentinel::H2;
+use Sentinel::Calls;
+use Sentinel::Faults;
+use JSON::PP;
+use POSIX qw/WNOHANG/;
 
-my $b = Sentinel::Backend->legacy(
-    tools => [qw/echo slow hang progress big/], call => { slow => sub {
-        my ($c, $arguments) = @_;
+my ($curl) = grep { -x } map { "$_/curl" } split /:/, $ENV{PATH};
 
-        $c->pause(rand 0.2);
-        return Sentinel::Tools::text($arguments->{message});
-    } });
-my $t = Sentinel::Test->new(backends => [one => $b],
-    server => 'listen 127.0.0.1:%%PORT:h2%% http2;')->run
-    ->wait_catalog('echo');
-my $h2 = Sentinel::H2->new(port => $t->port('h2'));
-my $s = $t->legacy;
+if (!$curl || capture(command => [$curl, '--version']) !~ /\bHTTP2\b/) {
+    plan(skip_all => 'no curl with HTTP/2');
+}
 
-sub body {
-    my ($tool, $arguments, $id) = @_;
+my $dir = File::Temp::tempdir(CLEANUP => 1);
+my $text = join '', map { sprintf '%08x', $_ } 1 .. 125_000;
 
-    return JSON::PP->new->utf8->encode({
-        jsonrpc => '2.0', id => $id // 1, method => 'tools/call',
-        params => { name => $tool, arguments => $arguments // {}, _meta => {
+sub wait_sign {
+    my ($c) = @_;
+
+    $c->notify('notifications/progress',
+               { progressToken => 't', progress => 1 });
+    await { -e "$dir/go" } or return $c->close;
+    $c->event(result($c->id, 'done'));
+    $c->end;
+
+    return undef;
+}
+
+my %b = map { $_ => Sentinel::Backend->$_(
+    tools => [qw/echo hang wait big half flood/], call => {
+        flood => sub {
+            my ($c) = @_;
+            my ($head) = result($c->id, '@') =~ /(.*)@/;
+            $c->sse;
+            $c->bytes("data: $head");
+            $c->bytes($text) && !$c->note('1 MB') or return $c->close
+                for 1 .. 100;
+        },
+        wait => \&wait_sign,
+        big => sub { $_[0]->json(result($_[0]->id, $text)); undef },
+        half => sub {
+            my ($c) = @_;
+            $c->write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                      . "Content-Length: 900000\r\n\r\n"
+                      . substr result($c->id, $text), 0, 500_000);
+            $c->close;
+        },
+    }) } qw/legacy modern/;
+
+my ($crt, $key) = certificate('localhost', $dir);
+my $t = Sentinel::Calls->new(
+    backends => [l => $b{legacy}, m => $b{modern}],
+    server => <<"END",
+        listen 127.0.0.1:%%PORT:clear%% http2;
+        listen 127.0.0.1:%%PORT:tls%% ssl http2;
+        ssl_certificate $crt;
+        ssl_certificate_key $key;
+END
+);
+$t->run->wait_catalog(qw/l_half m_half/);
+my $session = $t->legacy->id;
+
+my %url = (clear => 'http://127.0.0.1:' . $t->port('clear') . '/mcp',
+           tls => 'https://127.0.0.1:' . $t->port('tls') . '/mcp');
+my $json = JSON::PP->new->canonical;
+my $n = 0;
+
+
+# Arguments of curl for one call; the answer goes to a file.
+
+sub request {
+    my ($where, $era, $tool, $arguments, %opt) = @_;
+    my ($body, $file, @headers);
+
+    $n++;
+    $body = { jsonrpc => '2.0', id => "h$n", method => 'tools/call',
+              params => { name => $tool, arguments => $arguments } };
+
+    if ($era eq 'modern') {
+        $body->{params}{_meta} = {
             'io.modelcontextprotocol/protocolVersion' => '2026-07-28',
-            'io.modelcontextprotocol/clientCapabilities' => {},
-            progressToken => 'p' } } });
-}
+            'io.modelcontextprotocol/clientCapabilities' => {} };
+        @headers = ('MCP-Protocol-Version: 2026-07-28',
+                    'Mcp-Method: tools/call', "Mcp-Name: $tool");
 
-# A call's headers, with changes; undef leaves one out.
-
-sub headers {
-    my ($tool, %change) = @_;
-    my (@list, @out);
-
-    @list = (':method' => 'POST', ':scheme' => 'http', ':path' => '/mcp',
-             ':authority' => 'localhost', 'content-type' =>
-             'application/json', accept => '*/*', 'mcp-protocol-version' =>
-             '2026-07-28', 'mcp-method' => 'tools/call', 'mcp-name' => $tool);
-
-    while (my ($name, $value) = splice @list, 0, 2) {
-        $value = delete $change{$name} if exists $change{$name};
-        push @out, $name, $_ for ref $value ? @$value : $value // ();
+    } else {
+        @headers = ('MCP-Protocol-Version: 2025-11-25',
+                    "Mcp-Session-Id: $session");
     }
 
-    return [@out, %change];
+    $body->{params}{_meta}{progressToken} = 't' if $opt{progress};
+    open $file, '>', "$dir/body$n";
+    print $file $json->encode($body);
+    close $file;
+
+    return ('--http2-prior-knowledge', '-k', '-sS', '-N', '--max-time', '20',
+            '-o', "$dir/out$n", '-w', '%{http_version} %{http_code} ',
+            (map { ('-H', $_) } 'Content-Type: application/json',
+             'Accept: application/json, text/event-stream', @headers),
+            '--data-binary', "\@$dir/body$n", $url{$where});
 }
 
-sub text {
-    my ($r) = @_;
-    my $json;
+sub out { return Sentinel::Process::slurp("$dir/out$_[0]") }
 
-    $json = eval { JSON::PP::decode_json($r->{body} =~ /^data: (.*result.*)$/m
-                                         ? $1 : $r->{body}) };
+sub answer {
+    my ($n) = @_;
+    my $body = out($n);
 
-    return ref $json eq 'HASH' && $json->{result}
-           ? $json->{result}{content}[0]{text} : undef;
+    return $body =~ /\A\s*\{/ ? $json->decode($body)
+         : $json->decode($body =~ /\A(?:.*\n)*?data: (.*"id".*)\n\n\z/
+                         ? $1 : '{}');
 }
 
-# what is refused in HTTP/1.1 is refused here
 
-untouched $b, 'what is refused does not reach the backend', sub {
-    for (['another authority', 403, ':authority' => 'evil.example'],
-         ['another Host', 40, ':authority' => undef, host => 'evil.example'],
-         ['two names', 40, host => 'evil.example'],
-         ['another origin', 403, origin => 'http://evil.example'],
-         ['another name', 400, 'mcp-name' => 'other'],
-         ['a name twice', 400, 'mcp-name' => ['echo', 'echo']],
-         ['a name in upper case', 40, 'mcp-name' => undef,
-          'Mcp-Name' => 'echo'],
-         ['another version', 400, 'mcp-protocol-version' => '2025-11-25'],
-         ['another type', 415, 'content-type' => 'text/plain'],
-         ['another encoding', 415, 'content-encoding' => 'gzip'],
-         ['GET', 405, ':method' => 'GET'], ['PUT', 405, ':method' => 'PUT'],
-         ['a shorter body', 40, 'content-length' => 5],
-         ['a longer body', 40, 'content-length' => 5000])
-    {
-        my ($what, $status, @change) = @$_;
+for my $where (qw/clear tls/) {
+    for my $era (qw/legacy modern/) {
+        for my $way (qw/l m/) {
+            my $what = "$where, $era client, $way";
+            my ($status, $said) = capture(command => [
+                $curl, request($where, $era, "${way}_echo",
+                               { message => 'x' }) ]);
+            is $said, '2 200 ', "a call: $what";
+            is_deeply [@{ answer($n) }{qw/id/}, answer($n)
+                       ->{result}{content}[0]{text}], ["h$n", 'x'],
+                '... is answered';
 
-        $h2 = Sentinel::H2->new(port => $t->port('h2')) if $h2->{goaway};
-        my $r = $h2->response($h2->request(headers('echo', @change),
-                                           body('echo')), 3);
-        ok $r->{reset} || $h2->{goaway}
-           || ($r->{status} // 400) =~ /^$status/, $what
-            or diag 'status ' . ($r->{status} // 'none');
-        ok !defined text($r), 'no answer of the tool';
+            ($status, $said) = capture(command => [
+                $curl, request($where, $era, "${way}_big", {}) ]);
+            is +(out($n) =~ /"text":"(\w+)"/)[0], $text, '... 1 MB';
+
+            ($status, $said) = capture(command => [
+                $curl, request($where, $era, "${way}_half", {}) ]);
+            isnt $status, 0, '... a broken answer is seen to be one';
+            unlike out($n), qr/\]\}\}/, '... and has no end';
+
+            # progress is not held back
+
+            unlink "$dir/go";
+            my $p = spawn(command => [
+                $curl, request($where, $era, "${way}_wait", {},
+                               progress => 1) ], may_exit => 1);
+            my $out = $n;
+            ok +(await { out($out) =~ /"progress":1.*\n\n/s } 3),
+                '... progress when it is sent';
+            open my $go, '>', "$dir/go";
+            ok +(await { !$p->alive }), '... then the end';
+            is answer($out)->{result}{content}[0]{text}, 'done',
+                '... with the result';
+
+            # a client that goes
+
+            my $b = ($way eq 'l' ? $b{legacy} : $b{modern})->forget;
+            $p = spawn(command => [
+                $curl, request($where, $era, "${way}_hang", {}) ],
+                may_exit => 1);
+            $b->wait_note('hanging');
+            $p->stop('KILL');
+
+            if ($era eq 'modern') {
+                ok $b->wait_note('the caller has gone', 1),
+                    '... its end is the end of the call';
+
+            } else {
+                $t->call("${way}_echo", { message => 'x' });
+                is scalar(grep { /gone/ } $b->notes), 0,
+                    '... its end is not the end of the call';
+            }
+        }
     }
-};
+}
 
-# calls
 
-$h2 = Sentinel::H2->new(port => $t->port('h2'));
+# many on one connection
 
-is text($h2->response($h2->request(headers('echo'),
-                                   body('echo', { message => "h\x{e9}" })))),
-    "h\x{e9}", 'a call';
+for my $where (qw/clear tls/) {
+    my ($first, @all) = $n + 1;
 
-my $id = $h2->open(headers('echo'));
-$h2->data($id, $_) for split //, body('echo', { message => 'bytes' });
-$h2->data($id, '', 1);
-is text($h2->response($id)), 'bytes', 'a body in frames of one byte';
+    for my $i (1 .. 40) {
+        push @all, '--next' if @all;
+        push @all, request($where, $i % 2 ? 'modern' : 'legacy',
+                           ($i % 3 ? 'l' : 'm') . '_echo',
+                           { message => "m$i" });
+    }
 
-my $legacy = '{"jsonrpc":"2.0","id":"x","method":"tools/call","params":'
-           . '{"name":"echo","arguments":{"message":"old"}}}';
-is text($h2->response($h2->request(headers('echo',
-        'mcp-protocol-version' => '2025-11-25', 'mcp-method' => undef,
-        'mcp-name' => undef, 'mcp-session-id' => $s->id), $legacy))),
-    'old', 'a call of a legacy client';
+    capture(command => [$curl, '--parallel', '--parallel-immediate', @all]);
+    is_deeply [map { [@{ answer($_) }{id},
+                      answer($_)->{result}{content}[0]{text}] }
+               $first .. $n],
+        [map { ['h' . ($first + $_ - 1), "m$_"] } 1 .. 40],
+        "40 calls at once: $where";
+}
 
-my $text = text($h2->response($h2->request(headers('big'),
-                              body('big', { bytes => 1_600_000 }))));
-is length($text // ''), 1_600_000, 'a large answer';
+# one stream of a connection is closed, the others go on
 
-# many at once, in any order
-
-my %calls = map { my $n = $_;
-                  ($n => $h2->request(headers('slow'),
-                      body('slow', { message => "nonce $n" }, $n % 3))) }
-            1 .. 40;
-my @wrong = grep { (text($h2->response($calls{$_})) // '') ne "nonce $_" }
-            sort keys %calls;
-is_deeply \@wrong, [], '40 calls on one connection, each with its answer';
-
-# streams come as they are made
-
-$id = $h2->request(headers('progress'), body('progress', { steps => 3,
-                                                           pause => 0.3 }));
-ok $h2->wait(sub { $h2->stream($id)->{body} =~ /"progress":1/ }),
-    'progress comes';
-ok !$h2->stream($id)->{ended}, 'before the end';
-is text($h2->response($id)), '3 steps', 'which comes, too';
-
-# one stream is cancelled, the others are not
-
-my $hang = $h2->request(headers('hang'), body('hang'));
-my $slow = $h2->request(headers('progress'), body('progress', {
-    steps => 3, pause => 0.1 }));
-ok $b->wait_note(qr/hanging/), 'a call that hangs';
-$h2->reset($hang);
-ok $b->wait_note(qr/has gone/), 'its stream is reset: the backend is told';
-is text($h2->response($slow)), '3 steps', 'a call beside it goes on';
-is text($h2->response($h2->request(headers('echo'),
-                                   body('echo', { message => 'on' })))),
-    'on', 'the connection, too';
-
-$b->forget;
-$h2->request(headers('hang'), body('hang')) for 1 .. 3;
-ok await { 3 == (() = grep { /hanging/ } $b->notes) }, 'three calls hang';
-$h2->close;
-ok await { 3 == (() = grep { /has gone/ } $b->notes) },
-    'the connection closes: all of them end';
-is $t->call('echo', { message => 'm' })->text, 'm', 'nginx goes on';
+my @c = (request('clear', 'modern', 'l_hang', {}), '--max-time', 1, '--next',
+         request('clear', 'modern', 'm_echo', { message => 'y' }));
+capture(command => [$curl, '--parallel', '--parallel-immediate', @c]);
+is answer($n)->{result}{content}[0]{text}, 'y', 'beside one that hangs';
 
 # A client that takes little of its stream holds back the backend
 

@@ -247,7 +247,7 @@ ngx_http_mcp_relay_sse(ngx_http_mcp_call_t *call, u_char *p, size_t len)
 
         case MCP_SSE_DATA_BREAK:
             if (call->in_event) {
-                rc = ngx_http_mcp_relay_event_data(call, (u_char *) " ", 1);
+                rc = ngx_http_mcp_relay_event_data(call, (u_char *) "\n", 1);
             }
             break;
 
