@@ -167,7 +167,8 @@ for (['GET' => request('', '', 'GET /mcp HTTP/1.1'), 405],
 
     # nginx may close instead of reading on
     ok $status eq "$expected 200" && $calls eq 'two'
-       || $status eq $expected && $calls eq '',
+       # ... and the second answer may come after probe() has stopped reading
+       || $status eq $expected && $calls =~ /^(?:two)?\z/,
         "$what, then a call"
         or diag "status $status, calls: $calls";
 }
