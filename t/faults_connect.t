@@ -119,6 +119,23 @@ is $waiting->response->code, 503, 'which then ends';
 
 unavailable('slow_echo', 'no connection in time', 2);
 
+# the client of a call that waits for a connection goes, or cancels
+
+for my $how (qw/close abort cancel/) {
+    my $era = $how eq 'cancel' ? 'legacy' : 'modern';
+    my $path = $t->tag;
+    my $c = $client{$era}->call('slow_echo', {}, id => 'c', path => $path,
+                                send => 1);
+    select undef, undef, undef, 0.1;
+    $how eq 'cancel'
+        ? $client{legacy}->notify('notifications/cancelled',
+                                  { requestId => 'c' })
+        : $c->$how;
+    is $t->record($path)->{outcome}, 'cancelled', "waiting to connect: $how";
+    cmp_ok $t->record($path)->{time}, '<', 0.45, '... at once';
+    $c->close if $how eq 'cancel';
+}
+
 my ($record) = grep { $_->{name} eq 'slow_echo' } $t->records;
 cmp_ok $record->{time}, '>=', 0.4, 'after connect_timeout';
 is_deeply [map { scalar $_->requests('tools/call') } $stand_in], [0],

@@ -502,6 +502,12 @@ struct ngx_http_mcp_call_s {
     mcp_view_t                  *view;
     const mcp_item_t            *item;
     ngx_http_mcp_backend_t      *backend;
+    ngx_uint_t                   gate;       /* the next to pass */
+
+    /* who calls, once the access phase is over */
+    ngx_str_t                    client;
+    ngx_str_t                   *roles;
+    ngx_uint_t                   nroles;
 
     ngx_http_mcp_outcome_e       outcome;
     ngx_int_t                    error_code; /* JSON-RPC; 0: none */
@@ -590,6 +596,18 @@ int ngx_http_mcp_session_decode(ngx_http_mcp_call_t *call,
 /* ngx_http_mcp_dispatch.c: what a message asks for */
 
 void ngx_http_mcp_dispatch(ngx_http_mcp_call_t *call);
+
+/*
+ * ngx_http_mcp_gate.c: what a call passes on its way to call->backend.  A gate
+ * returns NGX_OK; NGX_DECLINED, when it has set the fault and call->outcome;
+ * NGX_AGAIN, when it will call ngx_http_mcp_gates_run(), which asks the same
+ * gate again; or NGX_ERROR.
+ */
+
+typedef ngx_int_t (*ngx_http_mcp_gate_pt)(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+
+void ngx_http_mcp_gates_run(ngx_http_mcp_call_t *call);
 
 /* ngx_http_mcp_proxy.c: a call that goes to call->backend */
 

@@ -646,7 +646,7 @@ ngx_http_mcp_to_source(ngx_http_mcp_call_t *call, ngx_uint_t source)
     call->own = ngx_http_mcp_client_session(call, call->backend);
     call->backend_era = call->own ? MCP_ERA_LEGACY : call->source->era;
 
-    ngx_http_mcp_proxy(call);
+    ngx_http_mcp_gates_run(call);
 }
 
 

@@ -607,7 +607,7 @@ ngx_http_mcp_proxy_cleanup(void *data)
         return;
     }
 
-    if (call->done || call->exchange == NULL) {
+    if (call->exchange == NULL || (call->done && !call->renewing)) {
         call->outcome = NGX_HTTP_MCP_UNKNOWN;
         return;
     }
@@ -618,7 +618,9 @@ ngx_http_mcp_proxy_cleanup(void *data)
                      && !call->request->connection->close)
                     ? NGX_HTTP_MCP_CANCELLED : NGX_HTTP_MCP_UNKNOWN;
 
-    if (call->era == MCP_ERA_MODERN && call->backend_era == MCP_ERA_LEGACY) {
+    if (call->era == MCP_ERA_MODERN && call->backend_era == MCP_ERA_LEGACY
+        && !call->renewing)
+    {
         ngx_http_mcp_proxy_cancel(call);
     }
 }

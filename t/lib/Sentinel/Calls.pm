@@ -124,15 +124,20 @@ sub fds {
 }
 
 
+# The table moves while it is read: it may name a connection many times.
+
 sub connected {
     my ($port) = @_;
-    my $to;
+    my ($to, %from);
 
     $to = sprintf '0100007F:%04X', $port;
 
-    return scalar grep { (split)[2] eq $to && (split)[3] eq '01' }
-                  split /\n/, Sentinel::Process::slurp('/proc/net/tcp')
-                  =~ s/\A.*?\n//r;
+    for (split /\n/, Sentinel::Process::slurp('/proc/net/tcp')) {
+        my ($from, $remote, $state) = (split)[1 .. 3];
+        $from{$from} = 1 if $remote eq $to && $state eq '01';
+    }
+
+    return scalar keys %from;
 }
 
 1;
