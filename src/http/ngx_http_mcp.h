@@ -276,6 +276,57 @@ ngx_int_t ngx_http_mcp_origin_check(ngx_http_request_t *r, ngx_str_t *origin,
     const char **reason);
 
 
+/* --- who calls, by token: ngx_http_mcp_auth.c, ngx_http_mcp_claim.c ------- */
+
+
+/*
+ * A verified token, which a worker remembers for one location: it stays until
+ * the pool of every request that it was given to is destroyed.
+ */
+
+typedef struct {
+    mcp_json_tape_t              claims;     /* an object; depth is limited */
+    mcp_arena_t                  arena;      /* ends with the token */
+    ngx_str_t                    issuer;     /* iss; empty: none */
+    ngx_str_t                    subject;    /* sub, no controls in it; empty:
+                                                none */
+    time_t                       expires;
+
+    /*
+     * What others derive from it once (client, roles), from the arena; NULL
+     * at first.
+     */
+
+    void                        *identity;
+} ngx_http_mcp_token_t;
+
+
+/* NULL: the request has none, or needs none here. */
+
+ngx_http_mcp_token_t *ngx_http_mcp_auth_token(ngx_http_request_t *r);
+
+
+/* A claim: a node of the tape. */
+
+typedef struct {
+    const mcp_json_tape_t       *tape;
+    uint32_t                     node;
+    mcp_json_type_e              type;
+    ngx_str_t                    raw;        /* JSON text, with quotes */
+} ngx_http_mcp_claim_t;
+
+
+/*
+ * The claim of that name, as it follows "$mcp_claim_": letters of any case,
+ * "__" goes into an object, "_" is also any character that no variable can
+ * have in its name.  NGX_DECLINED: there is no token, or it has no such claim,
+ * or more than one that the name could mean.
+ */
+
+ngx_int_t ngx_http_mcp_auth_claim(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_http_mcp_claim_t *claim);
+
+
 /* --- secrets: ngx_http_mcp_secret.c -------------------------------------- */
 
 
