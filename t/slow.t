@@ -60,7 +60,8 @@ my $t = Sentinel::Calls->new(
     workers => 1,
     backends => [
         l => { url => $b{legacy}, conf => 'read_timeout 1s; send_timeout 1s;' },
-        m => { url => $b{modern}, conf => 'read_timeout 1s; send_timeout 1s;' }],
+        m => { url => $b{modern},
+               conf => 'read_timeout 1s; send_timeout 1s;' }],
     server => <<'END',
         location /impatient { send_timeout 1s; mcp_pass all; }
         location /huge { client_max_body_size 64m; mcp_pass all; }

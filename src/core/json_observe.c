@@ -120,6 +120,12 @@ mcp_json_key_piece(mcp_json_observer_t *ob, const mcp_json_token_t *tok)
     p = tok->start;
     end = tok->end;
 
+    if (tok->first && tok->last && !tok->escaped) {
+        ob->key_len[level] = 0;
+        mcp_json_key_append(ob, level, p + 1, (size_t) (end - p) - 2);
+        return;
+    }
+
     if (tok->first) {
         ob->key_len[level] = 0;
         ob->escape = MCP_JSON_AT_START;

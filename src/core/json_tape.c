@@ -102,7 +102,8 @@ mcp_json_text_node(mcp_json_node_t *nd, const mcp_json_build_t *b,
 
     nd->start = (uint32_t) (start - b->tape->text);
     nd->len = (uint32_t) (p - 1 - start);
-    nd->count = mcp_json_unlikely(scan.escaped)
+    nd->count = (type != MCP_JSON_KEY) ? 0
+                : mcp_json_unlikely(scan.escaped)
                 ? mcp_json_hash_escaped(start, nd->len)
                 : mcp_json_hash(start, nd->len);
     nd->type = (uint8_t) type;
@@ -211,8 +212,11 @@ mcp_json_close_node(mcp_json_build_t *b, mcp_json_place_t *at,
     nd->next = at->nodes;
     nd->len = (uint32_t) (p + 1 - b->tape->text) - nd->start;
 
-    if (at->object && nd->count > 1) {
-
+    if (at->object && nd->count > 1
+        && !(nd->count == 2
+             && at->node[node + 1].count
+                != at->node[at->node[node + 1].next].count))
+    {
         rc = mcp_json_names(&b->names, b->tape, node, &again);
 
         if (rc == MCP_ERROR) {

@@ -107,6 +107,10 @@ mcp_relay_copy(mcp_relay_feed_t *f, const unsigned char *p,
     unsigned char         buf[MCP_RELAY_COPY_MAX];
     const unsigned char  *q;
 
+    if (f->re->conf->lines) {
+        return mcp_relay_put(f, p, (size_t) (end - p));
+    }
+
     while (p < end) {
         q = mcp_sse_line_end(p, end);
         i = (size_t) (q - p);

@@ -46,6 +46,7 @@ typedef struct {
     mcp_method_e          method;      /* of the request */
     mcp_str_t             client_version;
     unsigned              max_depth;
+    unsigned              lines:1;     /* line ends may stay as they are */
 } mcp_relay_conf_t;
 
 

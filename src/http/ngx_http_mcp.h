@@ -379,6 +379,9 @@ struct ngx_http_mcp_exchange_s {
                                     u_char *p, size_t len);
     void                       (*done)(ngx_http_mcp_exchange_t *x);
 
+    u_char                      *buffer;     /* of the backend's buffer_size;
+                                                NULL: nginx takes one */
+
     unsigned                     idempotent:1;   /* may be sent to a further
                                                     server after a failure */
     unsigned                     delete:1;       /* method DELETE, no body */
@@ -399,6 +402,7 @@ struct ngx_http_mcp_exchange_s {
     /* private */
 
     ngx_http_request_t          *request;
+    ngx_event_t                  start;
     ngx_http_status_t            parse;
     ngx_http_chunked_t           chunked;
     ngx_http_upstream_handler_pt read_handler;

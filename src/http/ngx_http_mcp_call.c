@@ -8,7 +8,7 @@
 #include "ngx_http_mcp.h"
 
 
-#define NGX_HTTP_MCP_BLOCK       12288
+#define NGX_HTTP_MCP_BLOCK       28672
 #define NGX_HTTP_MCP_BLOCKS_MAX  64      /* free ones, kept by a worker */
 
 

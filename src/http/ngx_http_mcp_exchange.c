@@ -11,6 +11,9 @@
 
 
 static void ngx_http_mcp_exchange_handler(ngx_http_request_t *sr);
+static void ngx_http_mcp_start_cleanup(void *data);
+static void ngx_http_mcp_start_handler(ngx_event_t *ev);
+static void ngx_http_mcp_exchange_upstream(ngx_http_request_t *sr);
 static ngx_int_t ngx_http_mcp_exchange_done(ngx_http_request_t *sr, void *data,
     ngx_int_t rc);
 static ngx_int_t ngx_http_mcp_create_request(ngx_http_request_t *r);
@@ -85,15 +88,72 @@ ngx_http_mcp_exchange_start(ngx_http_mcp_exchange_t *x)
 }
 
 
+/*
+ * The requests of one turn of the event loop go out together, after all that
+ * came in was read: a backend is woken once for many of them, and the code of
+ * each half stays in the processor's caches.
+ */
+
 static void
 ngx_http_mcp_exchange_handler(ngx_http_request_t *sr)
 {
-    ngx_http_upstream_t      *u;
+    ngx_http_cleanup_t       *cln;
     ngx_http_mcp_exchange_t  *x;
 
     x = ngx_http_get_module_ctx(sr, ngx_http_mcp_module);
 
     sr->write_event_handler = ngx_http_request_empty_handler;
+
+    cln = ngx_http_cleanup_add(sr, 0);
+    if (cln == NULL) {
+        ngx_http_finalize_request(sr, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    cln->handler = ngx_http_mcp_start_cleanup;
+    cln->data = x;
+
+    x->start.handler = ngx_http_mcp_start_handler;
+    x->start.data = sr;
+    x->start.log = sr->connection->log;
+
+    ngx_post_event(&x->start, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_mcp_start_cleanup(void *data)
+{
+    ngx_http_mcp_exchange_t *x = data;
+
+    if (x->start.posted) {
+        ngx_delete_posted_event(&x->start);
+    }
+}
+
+
+static void
+ngx_http_mcp_start_handler(ngx_event_t *ev)
+{
+    ngx_http_request_t *sr = ev->data;
+
+    ngx_connection_t  *c;
+
+    c = sr->connection;
+
+    ngx_http_mcp_exchange_upstream(sr);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_mcp_exchange_upstream(ngx_http_request_t *sr)
+{
+    ngx_http_upstream_t      *u;
+    ngx_http_mcp_exchange_t  *x;
+
+    x = ngx_http_get_module_ctx(sr, ngx_http_mcp_module);
 
     if (ngx_http_upstream_create(sr) != NGX_OK) {
         ngx_http_finalize_request(sr, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -116,6 +176,15 @@ ngx_http_mcp_exchange_handler(ngx_http_request_t *sr)
 
     u->output.tag = (ngx_buf_tag_t) &ngx_http_mcp_module;
     u->buffering = 0;
+
+    if (x->buffer != NULL) {
+        u->buffer.start = x->buffer;
+        u->buffer.pos = u->buffer.start;
+        u->buffer.last = u->buffer.start;
+        u->buffer.end = u->buffer.start + x->backend->upstream.buffer_size;
+        u->buffer.temporary = 1;
+        u->buffer.tag = u->output.tag;
+    }
 
     u->create_request = ngx_http_mcp_create_request;
     u->reinit_request = ngx_http_mcp_reinit_request;
@@ -277,6 +346,8 @@ ngx_http_mcp_exchange_abort(ngx_http_mcp_exchange_t *x)
     }
 
     /* it has not come to the upstream yet */
+
+    ngx_http_mcp_start_cleanup(x);
 
     sr->write_event_handler = ngx_http_request_empty_handler;
     ngx_http_finalize_request(sr, NGX_OK);
@@ -761,6 +832,10 @@ ngx_http_mcp_input_filter_init(void *data)
      */
 
     r->headers_out.content_length_n = 0;
+
+    /* ... and no last buffer goes through the filters at its end */
+
+    r->header_only = 1;
 
     if (u->headers_in.chunked) {
         u->length = 1;

@@ -10,7 +10,7 @@
 
 #define ngx_http_mcp_is_param(h)                                              \
     ((h)->key.len > 10                                                        \
-     && ngx_strncmp((h)->lowcase_key, "mcp-param-", 10) == 0)
+     && ngx_memcmp((h)->lowcase_key, "mcp-param-", 10) == 0)
 
 
 static ngx_table_elt_t *ngx_http_mcp_param_header(ngx_http_request_t *r,

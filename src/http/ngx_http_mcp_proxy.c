@@ -141,6 +141,9 @@ ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call)
     x->body_handler = ngx_http_mcp_relay_body;
     x->done = ngx_http_mcp_proxy_done;
 
+    x->buffer = mcp_alloc(&call->arena,
+                          call->backend->upstream.buffer_size);
+
     /* a tool is never called twice; all else only reads */
 
     x->idempotent = (call->message.method != MCP_TOOLS_CALL);

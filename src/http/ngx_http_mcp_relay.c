@@ -98,6 +98,10 @@ ngx_http_mcp_relay_header(ngx_http_mcp_exchange_t *x)
                      && x->type == NGX_HTTP_MCP_BODY_SSE
                      && call->accept_sse);
 
+    /* only an event's data has to be one line */
+
+    call->relay_conf.lines = (x->type == NGX_HTTP_MCP_BODY_JSON);
+
     return NGX_OK;
 }
 
