@@ -111,6 +111,8 @@ typedef struct {
     mcp_params_t          params;          /* tools: Mcp-Param-* headers */
     uint32_t              hash;            /* of exposed */
     uint32_t              chain;           /* next in the bucket + 1 */
+    uint16_t              limit;           /* for who owns the view: which of
+                                              its rules is this item's */
     unsigned              read_only:1;     /* annotations.readOnlyHint */
     unsigned              idempotent:1;    /* annotations.idempotentHint */
 } mcp_item_t;

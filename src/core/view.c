@@ -3,66 +3,17 @@
 
 
 #include "view.h"
+#include "sip.h"
 
 
-/*
- * SipHash-1-3 (Aumasson and Bernstein, 2012).  Names and URIs are the
- * backends' choice; without the key nobody can make them meet in one bucket.
- */
-
-#define mcp_rotl(x, n)  ((x) << (n) | (x) >> (64 - (n)))
-
-
-static void
-mcp_sip_rounds(uint64_t v[4], unsigned n)
-{
-    while (n--) {
-        v[0] += v[1];
-        v[2] += v[3];
-        v[1] = mcp_rotl(v[1], 13) ^ v[0];
-        v[3] = mcp_rotl(v[3], 16) ^ v[2];
-        v[0] = mcp_rotl(v[0], 32);
-
-        v[2] += v[1];
-        v[0] += v[3];
-        v[1] = mcp_rotl(v[1], 17) ^ v[2];
-        v[3] = mcp_rotl(v[3], 21) ^ v[0];
-        v[2] = mcp_rotl(v[2], 32);
-    }
-}
-
+/* Names and URIs are the backends' choice: their hash has a key. */
 
 uint32_t
 mcp_view_hash(const mcp_view_t *view, const unsigned char *p, size_t len)
 {
-    size_t    n;
-    uint64_t  v[4], w;
+    uint64_t  w;
 
-    v[0] = view->key[0] ^ UINT64_C(0x736f6d6570736575);
-    v[1] = view->key[1] ^ UINT64_C(0x646f72616e646f6d);
-    v[2] = view->key[0] ^ UINT64_C(0x6c7967656e657261);
-    v[3] = view->key[1] ^ UINT64_C(0x7465646279746573);
-
-    for (n = len; n >= 8; n -= 8) {
-        memcpy(&w, p, 8);
-        p += 8;
-
-        v[3] ^= w;
-        mcp_sip_rounds(v, 1);
-        v[0] ^= w;
-    }
-
-    w = 0;
-    memcpy(&w, p, n);
-    w |= (uint64_t) len << 56;
-
-    v[3] ^= w;
-    mcp_sip_rounds(v, 1);
-    v[0] ^= w;
-
-    v[2] ^= 0xff;
-    mcp_sip_rounds(v, 3);
-    w = v[0] ^ v[1] ^ v[2] ^ v[3];
+    w = mcp_sip(view->key, p, len);
 
     return (uint32_t) (w ^ w >> 32);
 }

@@ -15,6 +15,7 @@
 #include "catalog.h"
 #include "core.h"
 #include "forward.h"
+#include "limit.h"
 #include "message.h"
 #include "relay.h"
 #include "reply.h"
@@ -119,6 +120,9 @@ typedef struct {
     ngx_atomic_t                 cancel_seq; /* of keys put into the ring */
     uint64_t                     cancel[NGX_HTTP_MCP_CANCEL_RING];
     u_char                       key[MCP_SEAL_KEY];
+
+    mcp_limit_table_t           *limits;     /* mcp_limit */
+    uint64_t                     limit_key[2];
 } ngx_http_mcp_shctx_t;
 
 
@@ -605,6 +609,7 @@ struct ngx_http_mcp_call_s {
     ngx_uint_t                   out_status; /* HTTP status of the answer */
     mcp_fault_t                  fault;
 
+    unsigned                     limit:2;    /* mcp_limit's verdict */
     unsigned                     parsed:1;
     unsigned                     has_session:1;
     unsigned                     accept_json:1;
@@ -663,6 +668,20 @@ typedef ngx_int_t (*ngx_http_mcp_gate_pt)(ngx_http_mcp_call_t *call,
     mcp_fault_t *fault);
 
 void ngx_http_mcp_gates_run(ngx_http_mcp_call_t *call);
+
+/* When to come back: in the fault's data, and as Retry-After. */
+
+ngx_int_t ngx_http_mcp_retry_after(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault, uint64_t ms);
+
+/* ngx_http_mcp_limit_module.c */
+
+#define NGX_HTTP_MCP_LIMIT_PASSED    1
+#define NGX_HTTP_MCP_LIMIT_REJECTED  2
+#define NGX_HTTP_MCP_LIMIT_DRY_RUN   3
+
+ngx_int_t ngx_http_mcp_limit_gate(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
 
 /* ngx_http_mcp_proxy.c: a call that goes to call->backend */
 

@@ -6,6 +6,7 @@
 
 
 static ngx_http_mcp_gate_pt  ngx_http_mcp_gates[] = {
+    ngx_http_mcp_limit_gate,
     NULL
 };
 
@@ -45,4 +46,34 @@ ngx_http_mcp_gates_run(ngx_http_mcp_call_t *call)
             return;
         }
     }
+}
+
+
+ngx_int_t
+ngx_http_mcp_retry_after(ngx_http_mcp_call_t *call, mcp_fault_t *fault,
+    uint64_t ms)
+{
+    mcp_buf_t  b;
+    ngx_str_t  value;
+
+    mcp_buf_init(&b, &call->arena, 64);
+    mcp_buf_literal(&b, "{\"retryAfterMs\":");
+    mcp_buf_uint(&b, ms);
+    mcp_buf_literal(&b, "}");
+
+    if (b.failed) {
+        return NGX_ERROR;
+    }
+
+    fault->data.data = b.data;
+    fault->data.len = b.len;
+
+    value.data = ngx_pnalloc(call->request->pool, NGX_INT64_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_http_mcp_uint(value.data, (ms + 999) / 1000) - value.data;
+
+    return ngx_http_mcp_add_header(call->request, "Retry-After", &value);
 }

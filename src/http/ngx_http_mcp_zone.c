@@ -12,8 +12,14 @@
 #include <openssl/rand.h>
 
 
-#define NGX_HTTP_MCP_MAGIC          0x4d435001   /* layout 1 */
+/* a field more or less is another layout */
+
+#define NGX_HTTP_MCP_MAGIC                                                    \
+    (0x4d430000 + sizeof(ngx_http_mcp_shctx_t) * 4096                         \
+     + sizeof(ngx_http_mcp_peer_t))
 #define NGX_HTTP_MCP_CATALOG_MAGIC  0x4d434301
+
+#define NGX_HTTP_MCP_LIMITS_PART    8    /* of the zone is for mcp_limit */
 
 
 typedef struct {
@@ -26,6 +32,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data);
 static ngx_int_t ngx_http_mcp_init_catalog(ngx_shm_zone_t *zone, void *data);
+static ngx_int_t ngx_http_mcp_init_limits(ngx_slab_pool_t *shpool,
+    ngx_http_mcp_shctx_t *sh, size_t size);
 static ngx_int_t ngx_http_mcp_init_peers(ngx_http_mcp_main_conf_t *mmcf,
     ngx_log_t *log);
 static ngx_http_mcp_peer_t *ngx_http_mcp_find_peer(
@@ -118,7 +126,13 @@ ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data)
     ngx_queue_init(&sh->queue);
     ngx_queue_init(&sh->peers);
 
-    if (RAND_bytes(sh->key, MCP_SEAL_KEY) != 1) {
+    if (ngx_http_mcp_init_limits(shpool, sh, zone->shm.size) != NGX_OK) {
+        goto too_small;
+    }
+
+    if (RAND_bytes(sh->key, MCP_SEAL_KEY) != 1
+        || RAND_bytes((u_char *) sh->limit_key, sizeof(sh->limit_key)) != 1)
+    {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "RAND_bytes() failed");
         return NGX_ERROR;
     }
@@ -137,6 +151,29 @@ too_small:
     ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                   "\"mcp_zone\" is too small, make it larger");
     return NGX_ERROR;
+}
+
+
+/* Whatever floods it, the rest of the zone is not its. */
+
+static ngx_int_t
+ngx_http_mcp_init_limits(ngx_slab_pool_t *shpool, ngx_http_mcp_shctx_t *sh,
+    size_t size)
+{
+    size = mcp_limit_table_size(size / NGX_HTTP_MCP_LIMITS_PART);
+
+    if (size == 0) {
+        return NGX_ERROR;
+    }
+
+    sh->limits = ngx_slab_calloc(shpool, size);
+    if (sh->limits == NULL) {
+        return NGX_ERROR;
+    }
+
+    mcp_limit_table_init(sh->limits, size);
+
+    return NGX_OK;
 }
 
 

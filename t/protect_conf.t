@@ -1,0 +1,66 @@
+# Bad limits, switches, breakers, retries and probes never start: nginx -t
+# says where they stand and how to write them.
+
+use Sentinel::Test;
+
+my $t = Sentinel::Test->new(conf => '');
+my $url = 'url http://127.0.0.1:' . free_port() . '/mcp;';
+
+sub check {
+    my ($context, $text) = @_;
+    my %at = (http => '', location => '', backend => '', $context => $text);
+
+    $t->configure(conf => "%%GLOBALS%%\nhttp {\n%%HTTP%%\n"
+        . "mcp_backend one {\n$url\n$at{backend}\n}\n$at{http}\n"
+        . "server {\nlisten 127.0.0.1:%%PORT%%;\nlocation /mcp {\n"
+        . "mcp_pass one;\n$at{location}\n}\n}\n}\n");
+
+    return ($t->check, $t->read('nginx.conf'));
+}
+
+sub fails {
+    my ($context, $text, $like) = @_;
+    my ($status, $said, $conf) = check($context, $text);
+    my $line = 1 + (() = substr($conf, 0, index $conf, $text) =~ /\n/g);
+
+    isnt $status, 0, "$context: $text";
+    like $said, qr/\[emerg\].*$like.*nginx\.conf:$line$/m, '... says why';
+}
+
+sub works {
+    my ($context, $text) = @_;
+    my ($status, $said) = check($context, $text);
+
+    is $status, 0, "$context: $text" or diag $said;
+}
+
+# mcp_limit
+
+fails('location', $_->[0], $_->[1]) for
+    ['mcp_limit burst=5;', qr/"mcp_limit" directive has no "rate="/],
+    ['mcp_limit rate=5;', qr/invalid rate "rate=5": write it as "rate=5r\/s"/],
+    ['mcp_limit rate=r/s;', qr/invalid rate/],
+    ['mcp_limit rate=0r/s;', qr/invalid rate/],
+    ['mcp_limit rate=-1r/s;', qr/invalid rate/],
+    ['mcp_limit rate=5r/d;', qr/invalid rate/],
+    ['mcp_limit rate=5.5r/s;', qr/invalid rate/],
+    ['mcp_limit rate=1000001r/s;', qr/invalid rate/],
+    ['mcp_limit rate=99999999999999999999r/s;', qr/invalid rate/],
+    ['mcp_limit rate=1r/s burst=0;', qr/invalid "burst=0"/],
+    ['mcp_limit rate=1r/s burst=1000001;', qr/invalid "burst=1000001"/],
+    ['mcp_limit rate=1r/s burst=x;', qr/invalid "burst=x"/],
+    ['mcp_limit rate=1r/s tools=echo;', qr/pattern of tools "echo".*backend/],
+    ['mcp_limit rate=1r/s tools=;', qr/pattern of tools ""/],
+    ['mcp_limit rate=1r/s key=fixed;', qr/no variable in it/],
+    ['mcp_limit rate=1r/s nodelay;', qr/invalid parameter "nodelay"/],
+    ['mcp_limit rate=1r/s bust=5;', qr/invalid parameter "bust=5"/],
+    ['mcp_limit rate=1r/s one/echo;', qr/invalid parameter "one\/echo"/],
+    ['mcp_limit_status 503;', qr/invalid value "503"/];
+
+works('location', $_) for
+    'mcp_limit rate=1000000r/h burst=1000000;',
+    'mcp_limit tools=one/* two/a tools=*/b rate=1r/s key=$remote_addr$host;',
+    'mcp_limit rate=1r/s; mcp_limit rate=1r/s dry_run;',
+    'mcp_limit_status 429;';
+
+done_testing;
