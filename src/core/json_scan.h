@@ -1,7 +1,7 @@
 
 /*
  * The scanners that the JSON lexer and the JSON tape share: white space,
- * strings, numbers, literals.  Private to json*.c.
+ * strings, numbers, literals.  Private to src/core.
  *
  * A scanner may stop at the end of its input in the middle of a token and go
  * on with the next piece; where it stands is kept in a mcp_json_scan_t.

@@ -6,6 +6,8 @@
  *   1         the protocol version, by its index in mcp_legacy_versions; when
  *             that table changes, so must the layout's number
  *   8         created, big-endian
+ *   8         expires, big-endian
+ *   16        whose it is: mcp_identity_hash()
  *   16        uid
  *   2         length of the clientInfo, big-endian
  *   ...       the clientInfo
@@ -25,8 +27,9 @@
 #include "session.h"
 
 
-#define MCP_SESSION_LAYOUT   2
-#define MCP_SESSION_FIXED    (1 + 1 + 8 + MCP_SESSION_UID + 2 + 1)
+#define MCP_SESSION_LAYOUT   3
+#define MCP_SESSION_FIXED    (1 + 1 + 8 + 8 + MCP_IDENTITY_HASH                \
+                              + MCP_SESSION_UID + 2 + 1)
 #define MCP_SESSION_BACKEND  (8 + 1 + 1 + 2)
 #define MCP_SESSION_NONE     255
 #define MCP_SESSION_LABEL    "session"
@@ -153,6 +156,10 @@ mcp_session_encode(const mcp_session_t *s,
     *p++ = MCP_SESSION_LAYOUT;
     *p++ = (unsigned char) version;
     p = mcp_session_put(p, s->created, 8);
+    p = mcp_session_put(p, s->expires, 8);
+
+    memcpy(p, s->identity, MCP_IDENTITY_HASH);
+    p += MCP_IDENTITY_HASH;
 
     memcpy(p, s->uid, MCP_SESSION_UID);
     p += MCP_SESSION_UID;
@@ -284,6 +291,10 @@ mcp_session_decode(mcp_session_t *s, const unsigned char key[MCP_SEAL_KEY],
     }
 
     s->created = mcp_session_get(&p, 8);
+    s->expires = mcp_session_get(&p, 8);
+
+    memcpy(s->identity, p, MCP_IDENTITY_HASH);
+    p += MCP_IDENTITY_HASH;
 
     memcpy(s->uid, p, MCP_SESSION_UID);
     p += MCP_SESSION_UID;

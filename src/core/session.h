@@ -10,6 +10,7 @@
 
 
 #include "core.h"
+#include "identity.h"
 #include "seal.h"
 
 
@@ -35,6 +36,8 @@ typedef struct {
 typedef struct {
     unsigned char         uid[MCP_SESSION_UID];  /* random; names the session */
     uint64_t              created;         /* seconds of the Epoch */
+    uint64_t              expires;
+    unsigned char         identity[MCP_IDENTITY_HASH];   /* whose it is */
     mcp_str_t             version;         /* a legacy protocol version */
     mcp_str_t             client_info;     /* JSON object text, or empty */
     mcp_session_backend_t  *backend;

@@ -15,6 +15,7 @@
 #include "catalog.h"
 #include "core.h"
 #include "forward.h"
+#include "identity.h"
 #include "limit.h"
 #include "message.h"
 #include "relay.h"
@@ -150,6 +151,10 @@ typedef struct {
     size_t                       zone_size;
     size_t                       catalog_size;
 
+    ngx_array_t                 *keys;       /* MCP_SEAL_KEY bytes each; NULL:
+                                                none */
+    time_t                       session_timeout;
+
     ngx_array_t                  backends;   /* ngx_http_mcp_backend_t * */
     ngx_array_t                  passes;     /* ngx_http_mcp_loc_conf_t * */
     ngx_http_conf_ctx_t         *ctx;        /* merged; for requests without a
@@ -168,8 +173,6 @@ ngx_int_t ngx_http_mcp_peer_set_session(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_peer_t *peer, ngx_str_t *id, ngx_str_t *version);
 
 /* Sessions that clients deleted, until they would have expired anyway. */
-
-#define NGX_HTTP_MCP_SESSION_TIMEOUT  86400      /* seconds */
 
 ngx_int_t ngx_http_mcp_session_end(ngx_http_mcp_main_conf_t *mmcf,
     mcp_session_t *session);
@@ -260,9 +263,14 @@ typedef struct {
     ngx_array_t                 *origins;    /* ngx_str_t */
     ngx_uint_t                   max_depth;
     ngx_uint_t                   page_size;
+    ngx_http_complex_value_t    *client;
+    ngx_http_complex_value_t    *roles;
 
     u_char                      *file;       /* of mcp_pass, for messages */
     ngx_uint_t                   line;
+
+    unsigned                     identity_claimed:1; /* the two values have no
+                                                variables but claims */
 } ngx_http_mcp_loc_conf_t;
 
 
@@ -329,6 +337,53 @@ typedef struct {
 
 ngx_int_t ngx_http_mcp_auth_claim(ngx_http_request_t *r, ngx_str_t *name,
     ngx_http_mcp_claim_t *claim);
+
+
+/* --- identity: ngx_http_mcp_identity.c ----------------------------------- */
+
+
+typedef struct {
+    ngx_str_t                    issuer;
+    ngx_str_t                    client;
+    ngx_str_t                   *roles;
+    ngx_uint_t                   nroles;
+    ngx_http_mcp_loc_conf_t     *conf;       /* by which it was told */
+} ngx_http_mcp_identity_t;
+
+
+void ngx_http_mcp_identity_merge(ngx_http_mcp_loc_conf_t *conf,
+    ngx_http_mcp_loc_conf_t *prev);
+
+/*
+ * Sets call->issuer, client and roles.  NGX_DECLINED: the client's name or
+ * roles cannot be used; the log has heard why.
+ */
+
+ngx_int_t ngx_http_mcp_identify(ngx_http_mcp_call_t *call);
+
+/* Who calls, for what only they may present again: MCP_IDENTITY_HASH bytes. */
+
+ngx_int_t ngx_http_mcp_identity_hash(ngx_http_mcp_call_t *call, u_char *hash);
+ngx_int_t ngx_http_mcp_identity_text(ngx_http_mcp_call_t *call,
+    ngx_str_t *text);
+
+
+/* --- seals: ngx_http_mcp_key.c ------------------------------------------- */
+
+
+char *ngx_http_mcp_session_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* The first seals, all unseal; NULL behind the last. */
+
+const u_char *ngx_http_mcp_key(ngx_http_mcp_main_conf_t *mmcf, ngx_uint_t i);
+
+/* As mcp_seal() and mcp_unseal(). */
+
+int ngx_http_mcp_seal(ngx_http_mcp_main_conf_t *mmcf, const char *label,
+    const mcp_str_t *plain, mcp_arena_t *arena, mcp_str_t *out);
+int ngx_http_mcp_unseal(ngx_http_mcp_main_conf_t *mmcf, const char *label,
+    const mcp_str_t *sealed, mcp_arena_t *arena, mcp_str_t *out);
 
 
 /* --- secrets: ngx_http_mcp_secret.c -------------------------------------- */
@@ -564,6 +619,7 @@ struct ngx_http_mcp_call_s {
     ngx_uint_t                   gate;       /* the next to pass */
 
     /* who calls, once the access phase is over */
+    ngx_str_t                    issuer;     /* of the token, if any */
     ngx_str_t                    client;
     ngx_str_t                   *roles;
     ngx_uint_t                   nroles;
@@ -648,10 +704,12 @@ ngx_int_t ngx_http_mcp_handler(ngx_http_request_t *r);
 ngx_str_t ngx_http_mcp_trim(ngx_str_t *value);
 void ngx_http_mcp_arena_init(mcp_arena_t *arena, ngx_pool_t *pool);
 
-/* ngx_http_mcp_seen.c: mcp_session_decode() of the client's session id */
+/*
+ * ngx_http_mcp_seen.c: opens the session whose id the client sent.
+ * NGX_DECLINED: there is none that is this client's, whatever the reason.
+ */
 
-int ngx_http_mcp_session_decode(ngx_http_mcp_call_t *call,
-    ngx_http_mcp_main_conf_t *mmcf);
+ngx_int_t ngx_http_mcp_session_enter(ngx_http_mcp_call_t *call);
 
 /* ngx_http_mcp_dispatch.c: what a message asks for */
 

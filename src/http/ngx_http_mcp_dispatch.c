@@ -9,7 +9,6 @@
 
 #define NGX_HTTP_MCP_WAIT       3000     /* for a first catalog, in all */
 #define NGX_HTTP_MCP_WAIT_STEP  20
-#define NGX_HTTP_MCP_CURSOR     12
 
 #define NGX_HTTP_NOT_ACCEPTABLE  406
 
@@ -181,15 +180,13 @@ ngx_http_mcp_check_accept(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
 static ngx_int_t
 ngx_http_mcp_check_session(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
 {
-    ngx_http_mcp_main_conf_t  *mmcf;
+    ngx_int_t  rc;
 
     if (call->message.method == MCP_INITIALIZE
         && call->message.kind == MCP_REQUEST)
     {
         return NGX_OK;
     }
-
-    mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
 
     if (call->in.session.data == NULL) {
         ngx_http_mcp_set_fault(fault, MCP_E_REQUEST, NGX_HTTP_BAD_REQUEST,
@@ -199,31 +196,11 @@ ngx_http_mcp_check_session(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
         return NGX_DECLINED;
     }
 
-    switch (ngx_http_mcp_session_decode(call, mmcf)) {
+    rc = ngx_http_mcp_session_enter(call);
 
-    case MCP_OK:
-        break;
-
-    case MCP_NOMEM:
-        return NGX_ERROR;
-
-    default:
-        goto unknown;
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
-
-    if (ngx_http_mcp_session_ended(mmcf, &call->session)
-        || (time_t) call->session.created + NGX_HTTP_MCP_SESSION_TIMEOUT
-           < ngx_time())
-    {
-        goto unknown;
-    }
-
-    call->has_session = 1;
-    call->version = call->session.version;
-
-    return NGX_OK;
-
-unknown:
 
     ngx_http_mcp_set_fault(fault, 404, NGX_HTTP_NOT_FOUND,
                            "there is no such session; begin with initialize");
@@ -337,6 +314,8 @@ ngx_http_mcp_method(ngx_http_mcp_call_t *call)
 static void
 ngx_http_mcp_initialize(ngx_http_mcp_call_t *call)
 {
+    ngx_http_mcp_main_conf_t  *mmcf;
+
     if (ngx_http_mcp_wait(call) == NGX_AGAIN) {
         return;
     }
@@ -345,13 +324,18 @@ ngx_http_mcp_initialize(ngx_http_mcp_call_t *call)
 
     ngx_memzero(&call->session, sizeof(mcp_session_t));
 
-    if (RAND_bytes(call->session.uid, MCP_SESSION_UID) != 1) {
+    if (RAND_bytes(call->session.uid, MCP_SESSION_UID) != 1
+        || ngx_http_mcp_identity_hash(call, call->session.identity) != NGX_OK)
+    {
         ngx_http_finalize_request(call->request,
                                   NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
+    mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
+
     call->session.created = ngx_time();
+    call->session.expires = ngx_time() + mmcf->session_timeout;
     call->session.version = call->version;
 
     if (call->message.client_info != 0) {
@@ -388,7 +372,8 @@ ngx_http_mcp_initialized(ngx_http_mcp_call_t *call)
 
     mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
 
-    if (mcp_session_encode(&call->session, mmcf->sh->key, &call->arena, &id)
+    if (mcp_session_encode(&call->session, ngx_http_mcp_key(mmcf, 0),
+                           &call->arena, &id)
         != MCP_OK)
     {
         ngx_http_finalize_request(call->request,
@@ -411,35 +396,44 @@ ngx_http_mcp_initialized(ngx_http_mcp_call_t *call)
 /* --- lists --------------------------------------------------------------- */
 
 
-/*
- * A cursor is sealed: the list, an index, and the index of the location's
- * view.
- */
+/* A cursor, before it is sealed. */
+
+typedef struct {
+    uint32_t                     method;
+    uint32_t                     index;      /* in the list */
+    uint32_t                     view;       /* of the location */
+    uint32_t                     zero;
+    uint64_t                     expires;
+    u_char                       identity[MCP_IDENTITY_HASH];
+} ngx_http_mcp_cursor_t;
+
 
 static void
 ngx_http_mcp_cursor(void *data, unsigned index, mcp_buf_t *b)
 {
     ngx_http_mcp_call_t *call = data;
 
-    u_char                     text[NGX_HTTP_MCP_CURSOR];
-    uint32_t                   part[3];
     mcp_str_t                  plain, sealed;
+    ngx_http_mcp_cursor_t      cursor;
     ngx_http_mcp_loc_conf_t   *mlcf;
     ngx_http_mcp_main_conf_t  *mmcf;
 
     mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
     mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
 
-    part[0] = call->message.method;
-    part[1] = index;
-    part[2] = mlcf->index;
-    ngx_memcpy(text, part, sizeof(text));
+    ngx_memzero(&cursor, sizeof(ngx_http_mcp_cursor_t));
 
-    plain.data = text;
-    plain.len = sizeof(text);
+    cursor.method = call->message.method;
+    cursor.index = index;
+    cursor.view = mlcf->index;
+    cursor.expires = ngx_time() + mmcf->session_timeout;
 
-    if (mcp_seal(mmcf->sh->key, "cursor", &plain, &call->arena, &sealed)
-        != MCP_OK)
+    plain.data = (u_char *) &cursor;
+    plain.len = sizeof(ngx_http_mcp_cursor_t);
+
+    if (ngx_http_mcp_identity_hash(call, cursor.identity) != NGX_OK
+        || ngx_http_mcp_seal(mmcf, "cursor", &plain, &call->arena, &sealed)
+           != MCP_OK)
     {
         b->failed = 1;
         return;
@@ -452,8 +446,9 @@ ngx_http_mcp_cursor(void *data, unsigned index, mcp_buf_t *b)
 static ngx_int_t
 ngx_http_mcp_read_cursor(ngx_http_mcp_call_t *call, ngx_uint_t *from)
 {
-    uint32_t                   part[3];
-    mcp_str_t                  cursor, plain;
+    u_char                     identity[MCP_IDENTITY_HASH];
+    mcp_str_t                  text, plain;
+    ngx_http_mcp_cursor_t      cursor;
     ngx_http_mcp_loc_conf_t   *mlcf;
     ngx_http_mcp_main_conf_t  *mmcf;
 
@@ -467,24 +462,27 @@ ngx_http_mcp_read_cursor(ngx_http_mcp_call_t *call, ngx_uint_t *from)
     mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
 
     if (mcp_json_unescape(&call->message.tape, call->message.cursor,
-                          &call->arena, &cursor)
+                          &call->arena, &text)
         != MCP_OK
-        || mcp_unseal(mmcf->sh->key, "cursor", &cursor, &call->arena, &plain)
+        || ngx_http_mcp_identity_hash(call, identity) != NGX_OK
+        || ngx_http_mcp_unseal(mmcf, "cursor", &text, &call->arena, &plain)
            != MCP_OK
-        || plain.len != NGX_HTTP_MCP_CURSOR)
+        || plain.len != sizeof(ngx_http_mcp_cursor_t))
     {
         return NGX_DECLINED;
     }
 
-    ngx_memcpy(part, plain.data, sizeof(part));
+    ngx_memcpy(&cursor, plain.data, sizeof(ngx_http_mcp_cursor_t));
 
-    if (part[0] != (uint32_t) call->message.method
-        || part[2] != (uint32_t) mlcf->index)
+    if (cursor.method != (uint32_t) call->message.method
+        || cursor.view != (uint32_t) mlcf->index
+        || cursor.expires < (uint64_t) ngx_time()
+        || ngx_memcmp(cursor.identity, identity, MCP_IDENTITY_HASH) != 0)
     {
         return NGX_DECLINED;
     }
 
-    *from = part[1];
+    *from = cursor.index;
 
     return NGX_OK;
 }

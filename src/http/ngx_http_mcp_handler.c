@@ -71,6 +71,22 @@ ngx_http_mcp_handler(ngx_http_request_t *r)
         return ngx_http_mcp_refuse(call, NGX_HTTP_FORBIDDEN, 403, reason);
     }
 
+    switch (ngx_http_mcp_identify(call)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        call->outcome = NGX_HTTP_MCP_DENIED;
+        return ngx_http_mcp_refuse(call, NGX_HTTP_FORBIDDEN, 403,
+                                   "the name or the roles that this client "
+                                   "was given cannot be used; the gateway's "
+                                   "error log says why");
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (call->in.duplicate.data != NULL) {
         return ngx_http_mcp_refuse(call, NGX_HTTP_BAD_REQUEST, MCP_E_REQUEST,
                                    "a header that may stand only once was "
@@ -265,18 +281,19 @@ ngx_http_mcp_delete(ngx_http_mcp_call_t *call)
                                    "Mcp-Session-Id");
     }
 
-    if (ngx_http_mcp_session_decode(call, mmcf) != MCP_OK
-        || ngx_http_mcp_session_ended(mmcf, &call->session)
-        || (time_t) call->session.created + NGX_HTTP_MCP_SESSION_TIMEOUT
-           < ngx_time())
-    {
+    switch (ngx_http_mcp_session_enter(call)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
         return ngx_http_mcp_refuse(call, NGX_HTTP_NOT_FOUND, 404,
                                    "there is no such session; begin with "
                                    "initialize");
-    }
 
-    call->has_session = 1;
-    call->version = call->session.version;
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (ngx_http_mcp_session_end(mmcf, &call->session) != NGX_OK) {
         return ngx_http_mcp_refuse(call, NGX_HTTP_INTERNAL_SERVER_ERROR,

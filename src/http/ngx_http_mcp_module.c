@@ -54,6 +54,20 @@ static ngx_command_t  ngx_http_mcp_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mcp_session_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_mcp_session_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mcp_session_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_mcp_main_conf_t, session_timeout),
+      NULL },
+
     { ngx_string("mcp_secret"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_mcp_secret,
@@ -73,6 +87,20 @@ static ngx_command_t  ngx_http_mcp_commands[] = {
       ngx_http_mcp_origin,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("mcp_client"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_loc_conf_t, client),
+      NULL },
+
+    { ngx_string("mcp_roles"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_loc_conf_t, roles),
       NULL },
 
     { ngx_string("mcp_max_depth"),
@@ -158,6 +186,7 @@ ngx_http_mcp_create_main_conf(ngx_conf_t *cf)
 
     mmcf->zone_size = NGX_CONF_UNSET_SIZE;
     mmcf->catalog_size = NGX_CONF_UNSET_SIZE;
+    mmcf->session_timeout = NGX_CONF_UNSET;
 
     if (ngx_array_init(&mmcf->backends, cf->pool, 8,
                        sizeof(ngx_http_mcp_backend_t *))
@@ -185,6 +214,14 @@ ngx_http_mcp_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_size_value(mmcf->zone_size, 16 * 1024 * 1024);
     ngx_conf_init_size_value(mmcf->catalog_size, 8 * 1024 * 1024);
+    ngx_conf_init_value(mmcf->session_timeout, 24 * 60 * 60);
+
+    if (mmcf->session_timeout == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"mcp_session_timeout\" must be at least one "
+                           "second");
+        return NGX_CONF_ERROR;
+    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
@@ -244,6 +281,8 @@ ngx_http_mcp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
     ngx_conf_merge_uint_value(conf->max_depth, prev->max_depth, 64);
     ngx_conf_merge_uint_value(conf->page_size, prev->page_size, 1000);
+
+    ngx_http_mcp_identity_merge(conf, prev);
 
     /* limit_except{} and if{} in a location go on with its handler */
 

@@ -22,7 +22,9 @@ enum {
     NGX_HTTP_MCP_VAR_VERSION,
     NGX_HTTP_MCP_VAR_OUTCOME,
     NGX_HTTP_MCP_VAR_ERROR_CODE,
-    NGX_HTTP_MCP_VAR_SESSION
+    NGX_HTTP_MCP_VAR_SESSION,
+    NGX_HTTP_MCP_VAR_CLIENT,
+    NGX_HTTP_MCP_VAR_ROLES
 };
 
 
@@ -41,6 +43,8 @@ static ngx_http_variable_t  ngx_http_mcp_vars[] = {
     ngx_http_mcp_var("mcp_outcome", NGX_HTTP_MCP_VAR_OUTCOME),
     ngx_http_mcp_var("mcp_error_code", NGX_HTTP_MCP_VAR_ERROR_CODE),
     ngx_http_mcp_var("mcp_session", NGX_HTTP_MCP_VAR_SESSION),
+    ngx_http_mcp_var("mcp_client", NGX_HTTP_MCP_VAR_CLIENT),
+    ngx_http_mcp_var("mcp_client_roles", NGX_HTTP_MCP_VAR_ROLES),
 
       ngx_http_null_variable
 };
@@ -185,6 +189,13 @@ ngx_http_mcp_variable_text(ngx_http_mcp_call_t *call, uintptr_t what,
         value->len = ngx_sprintf(value->data, "%i", call->error_code)
                      - value->data;
         return NGX_OK;
+
+    case NGX_HTTP_MCP_VAR_CLIENT:
+        *value = call->client;
+        return NGX_OK;
+
+    case NGX_HTTP_MCP_VAR_ROLES:
+        return ngx_http_mcp_identity_text(call, value);
 
     default: /* NGX_HTTP_MCP_VAR_SESSION */
         return ngx_http_mcp_variable_session(call, value);

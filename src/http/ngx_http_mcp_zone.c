@@ -497,7 +497,7 @@ ngx_http_mcp_session_end(ngx_http_mcp_main_conf_t *mmcf,
     }
 
     ngx_memcpy(ended->uid, session->uid, MCP_SESSION_UID);
-    ended->expires = (time_t) session->created + NGX_HTTP_MCP_SESSION_TIMEOUT;
+    ended->expires = (time_t) session->expires;
     ended->node.key = ngx_http_mcp_ended_key(session->uid);
 
     ngx_rbtree_insert(&sh->rbtree, &ended->node);

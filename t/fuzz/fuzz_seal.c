@@ -51,6 +51,8 @@ try_layout(const mcp_str_t *plain, mcp_arena_t *arena)
 
     check(mcp_session_decode(&t, key, &again, arena) == MCP_OK);
     check(t.created == s.created);
+    check(t.expires == s.expires);
+    check(memcmp(t.identity, s.identity, MCP_IDENTITY_HASH) == 0);
     check(t.nbackends == s.nbackends);
 }
 

@@ -12,8 +12,8 @@
 #include "session.h"
 
 
-#define FIXED  29                /* bytes of the layout with nothing in it */
-#define INFO   26                /* where the length of the clientInfo is */
+#define FIXED  53                /* bytes of the layout with nothing in it */
+#define INFO   50                /* where the length of the clientInfo is */
 
 
 static mcp_arena_t  *arena;
@@ -59,7 +59,9 @@ make(mcp_session_t *s)
 {
     memset(s, 0, sizeof(mcp_session_t));
     memcpy(s->uid, "0123456789abcdef", MCP_SESSION_UID);
+    memcpy(s->identity, "fedcba9876543210", MCP_IDENTITY_HASH);
     s->created = UINT64_C(0x0102030405060708);
+    s->expires = UINT64_C(0x1112131415161718);
     mcp_str_set(&s->version, "2025-11-25");
     mcp_str_set(&s->client_info, "{\"name\":\"c\",\"version\":\"1\"}");
 }
@@ -117,7 +119,7 @@ test_refuses_bad_layouts(void **state)
     unsigned char  data[FIXED + 1024];
 
     memset(data, 0, sizeof(data));
-    data[0] = 2;
+    data[0] = 3;
 
     assert_int_equal(decode_bytes(data, FIXED, &out), MCP_OK);
 
@@ -154,7 +156,7 @@ test_refuses_bad_layouts(void **state)
     for (i = 0; i < 256; i++) {
         data[0] = (unsigned char) i;
         assert_int_equal(decode_bytes(data, FIXED, &out),
-                         i == 2 ? MCP_OK : MCP_ERROR);
+                         i == 3 ? MCP_OK : MCP_ERROR);
     }
 }
 
@@ -169,7 +171,7 @@ test_refuses_bad_backends(void **state)
     unsigned char  data[FIXED + 17 * 12 + 1024], *b;
 
     memset(data, 0, sizeof(data));
-    data[0] = 2;
+    data[0] = 3;
     data[FIXED - 1] = 1;
     b = data + FIXED;
     b[11] = 3;
@@ -326,7 +328,7 @@ test_every_version(void **state)
     assert_true(n >= 3);
 
     memset(data, 0, sizeof(data));
-    data[0] = 2;
+    data[0] = 3;
 
     for (i = 0; i < 256; i++) {
         data[1] = (unsigned char) i;
@@ -358,13 +360,16 @@ test_comes_out_as_it_went_in(void **state)
     for (len = 0; len <= sizeof(info); len++) {
         s.client_info.len = len;
         s.created = (len % 2) ? UINT64_MAX - len : len;
+        s.expires = s.created / 3;
 
         assert_int_equal(mcp_session_encode(&s, key, arena, &id), MCP_OK);
         assert_true(id.len <= MCP_SESSION_MAX);
 
         assert_int_equal(mcp_session_decode(&out, key, &id, arena), MCP_OK);
         assert_memory_equal(out.uid, s.uid, MCP_SESSION_UID);
+        assert_memory_equal(out.identity, s.identity, MCP_IDENTITY_HASH);
         assert_true(out.created == s.created);
+        assert_true(out.expires == s.expires);
         assert_true(mcp_str_is(&out.version, "2025-11-25"));
 
         /* a larger one is not kept */

@@ -1,0 +1,329 @@
+
+/*
+ * Who calls: mcp_client and mcp_roles, or what the token says.  Told once a
+ * request, when the access phase is over: before that a name is only claimed.
+ */
+
+
+#include "ngx_http_mcp.h"
+
+
+#define NGX_HTTP_MCP_CLAIM  "mcp_claim_"
+
+
+static ngx_int_t ngx_http_mcp_identity_read(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_token_t *token, mcp_arena_t *arena,
+    ngx_http_mcp_identity_t *who);
+static ngx_int_t ngx_http_mcp_identity_client(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_token_t *token, mcp_arena_t *arena, ngx_str_t *client);
+static ngx_int_t ngx_http_mcp_identity_roles(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_token_t *token, mcp_arena_t *arena, ngx_str_t *text);
+
+
+/* Whether a value has no variables but those of the token's claims. */
+
+static ngx_uint_t
+ngx_http_mcp_identity_claimed(ngx_http_complex_value_t *cv)
+{
+    u_char  *p, *last;
+
+    if (cv == NULL) {
+        return 1;
+    }
+
+    p = cv->value.data;
+    last = p + cv->value.len;
+
+    while (p < last) {
+
+        if (*p++ != '$') {
+            continue;
+        }
+
+        if (p < last && *p == '{') {
+            p++;
+        }
+
+        if ((size_t) (last - p) < sizeof(NGX_HTTP_MCP_CLAIM) - 1
+            || ngx_strncasecmp(p, (u_char *) NGX_HTTP_MCP_CLAIM,
+                               sizeof(NGX_HTTP_MCP_CLAIM) - 1)
+               != 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+void
+ngx_http_mcp_identity_merge(ngx_http_mcp_loc_conf_t *conf,
+    ngx_http_mcp_loc_conf_t *prev)
+{
+    if (conf->client == NULL) {
+        conf->client = prev->client;
+    }
+
+    if (conf->roles == NULL) {
+        conf->roles = prev->roles;
+    }
+
+    conf->identity_claimed = ngx_http_mcp_identity_claimed(conf->client)
+                             && ngx_http_mcp_identity_claimed(conf->roles);
+}
+
+
+ngx_int_t
+ngx_http_mcp_identify(ngx_http_mcp_call_t *call)
+{
+    ngx_int_t                 rc;
+    mcp_arena_t              *arena;
+    ngx_http_mcp_token_t     *token;
+    ngx_http_mcp_loc_conf_t  *mlcf;
+    ngx_http_mcp_identity_t  *who;
+
+    mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
+    token = ngx_http_mcp_auth_token(call->request);
+
+    ngx_str_set(&call->issuer, "");
+    ngx_str_set(&call->client, "");
+
+    if (token == NULL && mlcf->client == NULL && mlcf->roles == NULL) {
+        return NGX_OK;
+    }
+
+    /* what follows from a token alone is told once for all its requests */
+
+    arena = &call->arena;
+
+    if (token != NULL && mlcf->identity_claimed) {
+        who = token->identity;
+
+        if (who != NULL && who->conf == mlcf) {
+            goto found;
+        }
+
+        if (who == NULL) {
+            arena = &token->arena;
+        }
+    }
+
+    who = mcp_calloc(arena, sizeof(ngx_http_mcp_identity_t));
+    if (who == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_mcp_identity_read(call, token, arena, who);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (arena != &call->arena) {
+        who->conf = mlcf;
+        token->identity = who;
+    }
+
+found:
+
+    if (who->issuer.len != 0) {
+        call->issuer = who->issuer;
+    }
+
+    if (who->client.len != 0) {
+        call->client = who->client;
+    }
+
+    call->roles = who->roles;
+    call->nroles = who->nroles;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_identity_read(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_token_t *token, mcp_arena_t *arena,
+    ngx_http_mcp_identity_t *who)
+{
+    int           rc;
+    unsigned      i, n;
+    ngx_str_t     text;
+    mcp_str_t     s, *roles;
+    const char   *why;
+
+    if (token != NULL) {
+        who->issuer = token->issuer;
+    }
+
+    if (ngx_http_mcp_identity_client(call, token, arena, &who->client)
+        != NGX_OK
+        || ngx_http_mcp_identity_roles(call, token, arena, &text) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    s = ngx_http_mcp_core_str(&who->client);
+
+    if (mcp_client_check(&s, &why) != MCP_OK) {
+        ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
+                      "the name of the client %s", why);
+        return NGX_DECLINED;
+    }
+
+    if (text.len == 0) {
+        return NGX_OK;
+    }
+
+    s = ngx_http_mcp_core_str(&text);
+    rc = mcp_roles_parse(&s, arena, &roles, &n, &why);
+
+    if (rc == MCP_NOMEM) {
+        return NGX_ERROR;
+    }
+
+    if (rc != MCP_OK) {
+        ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
+                      "the roles of the client %s", why);
+        return NGX_DECLINED;
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    who->roles = mcp_alloc(arena, n * sizeof(ngx_str_t));
+    if (who->roles == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        who->roles[i] = ngx_http_mcp_str(&roles[i]);
+    }
+
+    who->nroles = n;
+
+    return NGX_OK;
+}
+
+
+/* The value, where it lives as long as the arena. */
+
+static ngx_int_t
+ngx_http_mcp_identity_value(ngx_http_mcp_call_t *call,
+    ngx_http_complex_value_t *cv, mcp_arena_t *arena, ngx_str_t *text)
+{
+    if (ngx_http_complex_value(call->request, cv, text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (text->len == 0 || arena == &call->arena) {
+        return NGX_OK;
+    }
+
+    text->data = mcp_memdup(arena, text->data, text->len);
+
+    return text->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_identity_client(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_token_t *token, mcp_arena_t *arena, ngx_str_t *client)
+{
+    ngx_http_mcp_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
+
+    if (mlcf->client != NULL) {
+        return ngx_http_mcp_identity_value(call, mlcf->client, arena, client);
+    }
+
+    ngx_str_null(client);
+
+    if (token != NULL) {
+        *client = token->subject;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_identity_roles(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_token_t *token, mcp_arena_t *arena, ngx_str_t *text)
+{
+    ngx_int_t                 rc;
+    mcp_str_t                 s;
+    ngx_http_mcp_claim_t      claim;
+    ngx_http_mcp_loc_conf_t  *mlcf;
+
+    static ngx_str_t  name = ngx_string("roles");
+
+    mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
+
+    if (mlcf->roles != NULL) {
+        return ngx_http_mcp_identity_value(call, mlcf->roles, arena, text);
+    }
+
+    ngx_str_null(text);
+
+    if (token == NULL) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_mcp_auth_claim(call->request, &name, &claim);
+
+    if (rc != NGX_OK || claim.type == MCP_JSON_NULL) {
+        return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    }
+
+    if (claim.type != MCP_JSON_STRING) {
+        *text = claim.raw;
+        return NGX_OK;
+    }
+
+    if (mcp_json_unescape(claim.tape, claim.node, arena, &s) != MCP_OK) {
+        return NGX_ERROR;
+    }
+
+    *text = ngx_http_mcp_str(&s);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mcp_identity_hash(ngx_http_mcp_call_t *call, u_char *hash)
+{
+    mcp_str_t  issuer, client;
+
+    issuer = ngx_http_mcp_core_str(&call->issuer);
+    client = ngx_http_mcp_core_str(&call->client);
+
+    return mcp_identity_hash(hash, &issuer, &client) == MCP_OK ? NGX_OK
+                                                               : NGX_ERROR;
+}
+
+
+/* $mcp_client_roles */
+
+ngx_int_t
+ngx_http_mcp_identity_text(ngx_http_mcp_call_t *call, ngx_str_t *text)
+{
+    mcp_buf_t   b;
+    mcp_str_t   roles[MCP_ROLES_MAX];
+    ngx_uint_t  i;
+
+    for (i = 0; i < call->nroles; i++) {
+        roles[i] = ngx_http_mcp_core_str(&call->roles[i]);
+    }
+
+    mcp_buf_init(&b, &call->arena, 128);
+    mcp_roles_text(&b, roles, (unsigned) call->nroles);
+
+    text->data = b.data;
+    text->len = b.len;
+
+    return b.failed ? NGX_ERROR : NGX_OK;
+}
