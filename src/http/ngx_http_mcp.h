@@ -154,6 +154,7 @@ typedef struct {
     ngx_array_t                 *keys;       /* MCP_SEAL_KEY bytes each; NULL:
                                                 none */
     time_t                       session_timeout;
+    ngx_http_handler_pt          auth_basic; /* NULL: nginx has none */
 
     ngx_array_t                  backends;   /* ngx_http_mcp_backend_t * */
     ngx_array_t                  passes;     /* ngx_http_mcp_loc_conf_t * */
@@ -354,9 +355,11 @@ typedef struct {
 void ngx_http_mcp_identity_merge(ngx_http_mcp_loc_conf_t *conf,
     ngx_http_mcp_loc_conf_t *prev);
 
+ngx_int_t ngx_http_mcp_identity_init(ngx_conf_t *cf);
+
 /*
  * Sets call->issuer, client and roles.  NGX_DECLINED: the client's name or
- * roles cannot be used; the log has heard why.
+ * roles cannot be used; the log has heard why.  Or the status of a refusal.
  */
 
 ngx_int_t ngx_http_mcp_identify(ngx_http_mcp_call_t *call);

@@ -71,7 +71,9 @@ ngx_http_mcp_handler(ngx_http_request_t *r)
         return ngx_http_mcp_refuse(call, NGX_HTTP_FORBIDDEN, 403, reason);
     }
 
-    switch (ngx_http_mcp_identify(call)) {
+    rc = ngx_http_mcp_identify(call);
+
+    switch (rc) {
 
     case NGX_OK:
         break;
@@ -83,8 +85,12 @@ ngx_http_mcp_handler(ngx_http_request_t *r)
                                    "was given cannot be used; the gateway's "
                                    "error log says why");
 
-    default:
+    case NGX_ERROR:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    default:
+        call->outcome = NGX_HTTP_MCP_DENIED;
+        return rc;
     }
 
     if (call->in.duplicate.data != NULL) {

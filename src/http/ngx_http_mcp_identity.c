@@ -11,6 +11,7 @@
 #define NGX_HTTP_MCP_CLAIM  "mcp_claim_"
 
 
+static ngx_int_t ngx_http_mcp_identity_proved(ngx_http_mcp_call_t *call);
 static ngx_int_t ngx_http_mcp_identity_read(ngx_http_mcp_call_t *call,
     ngx_http_mcp_token_t *token, mcp_arena_t *arena,
     ngx_http_mcp_identity_t *who);
@@ -74,6 +75,53 @@ ngx_http_mcp_identity_merge(ngx_http_mcp_loc_conf_t *conf,
 }
 
 
+/*
+ * Finds the access handler of auth_basic, which nginx has no name for: it is
+ * what the module adds to the phase when it is asked to.
+ */
+
+ngx_int_t
+ngx_http_mcp_identity_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i, n;
+    ngx_array_t                *handlers;
+    ngx_module_t              **modules;
+    ngx_http_module_t          *ctx;
+    ngx_http_handler_pt        *h;
+    ngx_http_mcp_main_conf_t   *mmcf;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+
+        if (ngx_strcmp(modules[i]->name, "ngx_http_auth_basic_module") != 0) {
+            continue;
+        }
+
+        ctx = modules[i]->ctx;
+        n = handlers->nelts;
+
+        if (ctx->postconfiguration(cf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (handlers->nelts == n + 1) {
+            h = handlers->elts;
+            mmcf->auth_basic = h[n];
+        }
+
+        handlers->nelts = n;
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_mcp_identify(ngx_http_mcp_call_t *call)
 {
@@ -91,6 +139,13 @@ ngx_http_mcp_identify(ngx_http_mcp_call_t *call)
 
     if (token == NULL && mlcf->client == NULL && mlcf->roles == NULL) {
         return NGX_OK;
+    }
+
+    if (!mlcf->identity_claimed) {
+        rc = ngx_http_mcp_identity_proved(call);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     /* what follows from a token alone is told once for all its requests */
@@ -138,6 +193,39 @@ found:
     call->nroles = who->nroles;
 
     return NGX_OK;
+}
+
+
+/*
+ * With "satisfy any" an address may have let the request in before its
+ * password was looked at; $remote_user is then whatever the client wrote.
+ */
+
+static ngx_int_t
+ngx_http_mcp_identity_proved(ngx_http_mcp_call_t *call)
+{
+    ngx_int_t                  rc;
+    ngx_http_request_t        *r;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_mcp_main_conf_t  *mmcf;
+
+    r = call->request;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_module);
+
+    if (clcf->satisfy != NGX_HTTP_SATISFY_ANY || mmcf->auth_basic == NULL
+        || r->headers_in.authorization == NULL
+        || ngx_strncasecmp(r->headers_in.authorization->value.data,
+                           (u_char *) "basic", 5)
+           != 0)
+    {
+        return NGX_OK;
+    }
+
+    rc = mmcf->auth_basic(r);
+
+    return rc == NGX_DECLINED ? NGX_OK : rc;
 }
 
 

@@ -10,6 +10,7 @@
 
 
 static ngx_int_t ngx_http_mcp_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_mcp_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_mcp_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_mcp_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_mcp_create_loc_conf(ngx_conf_t *cf);
@@ -123,7 +124,7 @@ static ngx_command_t  ngx_http_mcp_commands[] = {
 
 static ngx_http_module_t  ngx_http_mcp_module_ctx = {
     ngx_http_mcp_preconfiguration,         /* preconfiguration */
-    ngx_http_mcp_filter_init,              /* postconfiguration */
+    ngx_http_mcp_postconfiguration,        /* postconfiguration */
 
     ngx_http_mcp_create_main_conf,         /* create main configuration */
     ngx_http_mcp_init_main_conf,           /* init main configuration */
@@ -171,6 +172,17 @@ static ngx_int_t
 ngx_http_mcp_preconfiguration(ngx_conf_t *cf)
 {
     return ngx_http_mcp_add_variables(cf);
+}
+
+
+static ngx_int_t
+ngx_http_mcp_postconfiguration(ngx_conf_t *cf)
+{
+    if (ngx_http_mcp_identity_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mcp_filter_init(cf);
 }
 
 
