@@ -20,6 +20,8 @@ static char *ngx_http_mcp_backend_buffer_size(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_mcp_backend_upstream(ngx_conf_t *cf,
     ngx_http_mcp_backend_t *be);
+static char *ngx_http_mcp_backend_keepalive(ngx_conf_t *cf,
+    ngx_http_upstream_main_conf_t *umcf, ngx_http_upstream_srv_conf_t *uscf);
 static char *ngx_http_mcp_backend_defaults(ngx_conf_t *cf,
     ngx_http_mcp_backend_t *be);
 static char *ngx_http_mcp_backend_ssl(ngx_conf_t *cf,
@@ -1025,8 +1027,65 @@ ngx_http_mcp_backend_upstream(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
            ? be->upstream.upstream->peer.init_upstream
            : ngx_http_upstream_init_round_robin;
 
-    return init(cf, be->upstream.upstream) == NGX_OK ? NGX_CONF_OK
-                                                     : NGX_CONF_ERROR;
+    if (init(cf, be->upstream.upstream) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_mcp_backend_keepalive(cf, umcf, be->upstream.upstream);
+}
+
+
+/*
+ * Since 1.29.7 the keepalive module puts itself into all upstreams when the
+ * whole configuration was read, which was before this one was made.
+ */
+
+static char *
+ngx_http_mcp_backend_keepalive(ngx_conf_t *cf,
+    ngx_http_upstream_main_conf_t *umcf, ngx_http_upstream_srv_conf_t *uscf)
+{
+    char               *rv;
+    ngx_uint_t          i;
+    ngx_array_t         all, one;
+    ngx_module_t       *module;
+    ngx_http_module_t  *ctx;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        module = cf->cycle->modules[i];
+
+        if (module->type != NGX_HTTP_MODULE
+            || ngx_strcmp(module->name, "ngx_http_upstream_keepalive_module")
+               != 0)
+        {
+            continue;
+        }
+
+        ctx = module->ctx;
+
+        if (ctx->init_main_conf == NULL) {
+            break;
+        }
+
+        if (ngx_array_init(&one, cf->pool, 1,
+                           sizeof(ngx_http_upstream_srv_conf_t *))
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        *(ngx_http_upstream_srv_conf_t **) ngx_array_push(&one) = uscf;
+
+        all = umcf->upstreams;
+        umcf->upstreams = one;
+
+        rv = ctx->init_main_conf(cf, NULL);
+
+        umcf->upstreams = all;
+
+        return rv;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
