@@ -98,6 +98,7 @@ typedef enum {
 #define MCP_E_BACKEND          502
 #define MCP_E_UNAVAILABLE      503
 #define MCP_E_TIMEOUT          504
+#define MCP_E_UNRECORDED       507
 
 
 /*

@@ -1,7 +1,7 @@
 
 /*
  * The audit trail as lines of JSON.  A call has an intent, written before its
- * backend gets a byte, and an outcome; a call that was refused has one line
+ * backend gets a byte, and an outcome; a call that no backend got has one line
  * that is both.  A segment of the spool begins with a head (and the calls that
  * were open when it began) and ends with a tail.
  *
@@ -36,7 +36,7 @@
 typedef enum {
     MCP_RECORD_INTENT = 1,
     MCP_RECORD_OUTCOME,
-    MCP_RECORD_REFUSAL,
+    MCP_RECORD_CALL,
     MCP_RECORD_HEAD,
     MCP_RECORD_OPENED,
     MCP_RECORD_TAIL
@@ -61,7 +61,7 @@ typedef struct {
     int64_t               time;          /* us since 1970, UTC */
     mcp_str_t             node;
 
-    /* intent, refusal */
+    /* intent, call */
     mcp_str_t             client;
     mcp_str_t            *roles;
     unsigned              nroles;
@@ -80,8 +80,9 @@ typedef struct {
     mcp_str_t             trace;         /* 32 hex digits */
     mcp_str_t             span;          /* 16 */
 
-    /* outcome, refusal */
+    /* outcome, call */
     mcp_str_t             outcome;
+    mcp_str_t             reason;
     int64_t               code;          /* JSON-RPC error; 0: none */
     int64_t               duration;      /* us */
     int64_t               backend_time;  /* us; -1: no backend was asked */
@@ -142,7 +143,7 @@ void mcp_record_trace(mcp_record_t *rec, const mcp_str_t *traceparent);
 
 /*
  * Appends a line, without its end: mcp_chain_end() must follow for intent,
- * outcome and refusal.  Head, opened and tail are whole lines, in no chain,
+ * outcome and call.  Head, opened and tail are whole lines, in no chain,
  * with LF.
  */
 

@@ -69,6 +69,7 @@ static const record_field_t  record_fields[] = {
     record_field("trace_id", RECORD_STRING, trace),
     record_field("span_id", RECORD_STRING, span),
     record_field("outcome", RECORD_STRING, outcome),
+    record_field("reason", RECORD_STRING, reason),
     record_field("rpc.response.status_code", RECORD_CODE, code),
     record_field("duration_us", RECORD_INTEGER, duration),
     record_field("backend_us", RECORD_INTEGER, backend_time),
@@ -127,8 +128,8 @@ mcp_record_peek(const mcp_str_t *line, const unsigned char **id)
     } else if (record_is("{\"record\":\"outcome\",\"id\":\"")) {
         kind = MCP_RECORD_OUTCOME;
 
-    } else if (record_is("{\"record\":\"refusal\",\"id\":\"")) {
-        kind = MCP_RECORD_REFUSAL;
+    } else if (record_is("{\"record\":\"call\",\"id\":\"")) {
+        kind = MCP_RECORD_CALL;
 
     } else {
         return 0;
@@ -391,7 +392,7 @@ record_kind(const mcp_json_tape_t *tape)
     uint32_t  node;
 
     static const char  *names[] = {
-        "intent", "outcome", "refusal", "head", "opened", "tail"
+        "intent", "outcome", "call", "head", "opened", "tail"
     };
 
     unsigned  i;

@@ -360,6 +360,8 @@ record_outcome(mcp_buf_t *b, const mcp_record_t *rec)
         mcp_buf_append(b, "\"", 1);
     }
 
+    record_text(b, "reason", &rec->reason);
+
     if (rec->swept) {
         mcp_buf_literal(b, ",\"swept\":true");
         return;
@@ -444,8 +446,8 @@ mcp_record_write(mcp_buf_t *b, const mcp_record_t *rec)
         record_outcome(b, rec);
         return;
 
-    case MCP_RECORD_REFUSAL:
-        mcp_buf_literal(b, "{\"record\":\"refusal\"");
+    case MCP_RECORD_CALL:
+        mcp_buf_literal(b, "{\"record\":\"call\"");
         record_plain(b, "id", &rec->id);
         record_stamp(b, rec->time);
         record_intent(b, rec);

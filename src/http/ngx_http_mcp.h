@@ -31,6 +31,7 @@ typedef struct ngx_http_mcp_fetch_s  ngx_http_mcp_fetch_t;
 typedef struct ngx_http_mcp_gather_s  ngx_http_mcp_gather_t;
 typedef struct ngx_http_mcp_backend_s  ngx_http_mcp_backend_t;
 typedef struct ngx_http_mcp_snapshot_s  ngx_http_mcp_snapshot_t;
+typedef struct ngx_http_mcp_audit_call_s  ngx_http_mcp_audit_call_t;
 
 
 extern ngx_module_t  ngx_http_mcp_module;
@@ -110,6 +111,23 @@ typedef struct {
 } ngx_http_mcp_peer_t;
 
 
+/* Of the audit trail.  Counters since the zone was made. */
+
+#define NGX_HTTP_MCP_AUDIT_ERROR  256
+
+typedef struct {
+    ngx_atomic_t                 bytes;      /* in the spool */
+    ngx_atomic_t                 unrecorded; /* calls that were refused */
+    ngx_atomic_t                 dropped;    /* records that were lost */
+    ngx_atomic_t                 dead;       /* rows that the store refused */
+    ngx_atomic_t                 sent;       /* rows that it took */
+    ngx_atomic_t                 oldest;     /* s since 1970: of what is not in
+                                                the store; 0: nothing */
+    ngx_atomic_t                 error_time; /* s since 1970; 0: never */
+    u_char                       error[NGX_HTTP_MCP_AUDIT_ERROR];
+} ngx_http_mcp_audit_sh_t;
+
+
 typedef struct {
     ngx_uint_t                   magic;
     ngx_atomic_t                 next_id;    /* of requests to backends */
@@ -124,6 +142,7 @@ typedef struct {
 
     mcp_limit_table_t           *limits;     /* mcp_limit */
     uint64_t                     limit_key[2];
+    ngx_http_mcp_audit_sh_t      audit;
 } ngx_http_mcp_shctx_t;
 
 
@@ -629,6 +648,10 @@ struct ngx_http_mcp_call_s {
 
     ngx_http_mcp_outcome_e       outcome;
     ngx_int_t                    error_code; /* JSON-RPC; 0: none */
+    ngx_str_t                    reason;     /* the true one, for the audit
+                                                trail; empty: as the client is
+                                                told */
+    ngx_http_mcp_audit_call_t   *audit;      /* NULL: not recorded so far */
 
     /* waiting for a first catalog */
     ngx_event_t                  wait;
@@ -743,6 +766,26 @@ ngx_int_t ngx_http_mcp_retry_after(ngx_http_mcp_call_t *call,
 
 ngx_int_t ngx_http_mcp_limit_gate(ngx_http_mcp_call_t *call,
     mcp_fault_t *fault);
+
+/* ngx_http_mcp_audit_module.c: the last of them, which records the call */
+
+ngx_int_t ngx_http_mcp_audit_gate(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+
+/*
+ * The outcome of a call is known, its answer is about to be ended.  NGX_OK;
+ * NGX_AGAIN: ngx_http_mcp_relay_write() will be called when that is recorded.
+ */
+
+ngx_int_t ngx_http_mcp_audit_answer(ngx_http_mcp_call_t *call);
+
+/* ngx_http_mcp_audit_manager.c: what the manager does for the spool */
+
+void ngx_http_mcp_audit_manager(ngx_cycle_t *cycle);
+
+/* ngx_http_mcp_variables.c */
+
+ngx_str_t *ngx_http_mcp_outcome_name(ngx_http_mcp_outcome_e outcome);
 
 /* ngx_http_mcp_proxy.c: a call that goes to call->backend */
 

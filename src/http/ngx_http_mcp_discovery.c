@@ -219,6 +219,8 @@ ngx_http_mcp_discovery_start(ngx_cycle_t *cycle)
     ngx_http_mcp_tick.cancelable = 1;
 
     ngx_add_timer(&ngx_http_mcp_tick, 1);
+
+    ngx_http_mcp_audit_manager(cycle);
 }
 
 

@@ -53,6 +53,14 @@ ngx_http_mcp_relay_write(ngx_http_request_t *r)
         return;
     }
 
+    /* how it ended is on record before the client can know */
+
+    if ((call->answered || call->failed) && call->audit != NULL
+        && ngx_http_mcp_audit_answer(call) == NGX_AGAIN)
+    {
+        return;
+    }
+
     if (call->failed && !call->started) {
         call->finished = 1;
         if (!call->done) {

@@ -140,6 +140,10 @@ ngx_http_mcp_send_fault(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
         call->outcome = NGX_HTTP_MCP_INVALID;
     }
 
+    if (call->reason.len == 0) {
+        call->reason = ngx_http_mcp_str(&fault->message);
+    }
+
     text = ngx_http_mcp_loggable(call->request->pool, &fault->message);
 
     ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,

@@ -67,6 +67,13 @@ static ngx_str_t  ngx_http_mcp_outcomes[] = {
 };
 
 
+ngx_str_t *
+ngx_http_mcp_outcome_name(ngx_http_mcp_outcome_e outcome)
+{
+    return &ngx_http_mcp_outcomes[outcome];
+}
+
+
 ngx_int_t
 ngx_http_mcp_add_variables(ngx_conf_t *cf)
 {

@@ -28,7 +28,7 @@ try_write(const mcp_json_tape_t *tape, mcp_arena_t *arena)
     check(mcp_record_arguments(&rec, tape, 0, &redact, arena) == MCP_OK);
     check(rec.arguments.len <= MCP_RECORD_ARGUMENTS);
 
-    rec.kind = MCP_RECORD_REFUSAL;
+    rec.kind = MCP_RECORD_CALL;
     mcp_str_set(&rec.id, "01940e2c-7b3f-7a10-8000-0123456789ab");
     mcp_str_set(&rec.outcome, "denied");
     rec.client.data = (unsigned char *) tape->text;

@@ -318,7 +318,7 @@ test_round_trip(void **state)
     assert_int_equal(got.seq, 1);
     assert_int_equal(got.outcome.len, 0);
 
-    rec.kind = MCP_RECORD_REFUSAL;
+    rec.kind = MCP_RECORD_CALL;
     b.len = 0;
     mcp_record_write(&b, &rec);
     mcp_chain_end(&b, 0, &chain);
@@ -353,7 +353,7 @@ test_long(void **state)
     memset(name.data, 1, name.len);
 
     fill(&rec);
-    rec.kind = MCP_RECORD_REFUSAL;
+    rec.kind = MCP_RECORD_CALL;
     rec.client = rec.name = rec.native = rec.method = rec.request_id = name;
     rec.version = rec.address = rec.node = rec.backend = name;
 

@@ -1,0 +1,865 @@
+
+/*
+ * The audit trail: its directives, and what is recorded of a call when.  The
+ * intent comes before the first byte goes to the backend, the outcome before
+ * the end of the answer goes to the client.
+ */
+
+
+#include "ngx_http_mcp_audit.h"
+
+
+#define NGX_HTTP_MCP_AUDIT_SIZE_MIN  262144
+
+
+typedef struct {
+    ngx_uint_t                   audit;      /* ngx_http_mcp_audit_e */
+} ngx_http_mcp_audit_loc_conf_t;
+
+
+static void ngx_http_mcp_audit_describe(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_audit_main_conf_t *amcf, mcp_record_t *rec);
+static ngx_int_t ngx_http_mcp_audit_refuse(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+static ngx_int_t ngx_http_mcp_audit_end(ngx_http_mcp_call_t *call);
+static ngx_int_t ngx_http_mcp_audit_log(ngx_http_request_t *r);
+static void *ngx_http_mcp_audit_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_mcp_audit_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_mcp_audit_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_mcp_audit_init(ngx_conf_t *cf);
+static void ngx_http_mcp_audit_exit_process(ngx_cycle_t *cycle);
+static char *ngx_http_mcp_audit_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_mcp_audit_spool_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_mcp_audit_redact_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+static ngx_conf_enum_t  ngx_http_mcp_audit_modes[] = {
+    { ngx_string("off"), NGX_HTTP_MCP_AUDIT_OFF },
+    { ngx_string("on"), NGX_HTTP_MCP_AUDIT_ON },
+    { ngx_string("all"), NGX_HTTP_MCP_AUDIT_ALL },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_mcp_audit_commands[] = {
+
+    { ngx_string("mcp_audit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_mcp_audit_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_audit_loc_conf_t, audit),
+      &ngx_http_mcp_audit_modes },
+
+    { ngx_string("mcp_audit_spool"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_mcp_audit_spool_set,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mcp_audit_redact"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_mcp_audit_redact_set,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mcp_audit_retention"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_mcp_audit_main_conf_t, retention),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_mcp_audit_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_http_mcp_audit_init,               /* postconfiguration */
+
+    ngx_http_mcp_audit_create_main_conf,   /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_mcp_audit_create_loc_conf,    /* create location configuration */
+    ngx_http_mcp_audit_merge_loc_conf      /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_mcp_audit_module = {
+    NGX_MODULE_V1,
+    &ngx_http_mcp_audit_module_ctx,        /* module context */
+    ngx_http_mcp_audit_commands,           /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_mcp_audit_exit_process,       /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+/* --- a call -------------------------------------------------------------- */
+
+
+ngx_int_t
+ngx_http_mcp_audit_gate(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
+{
+    ngx_time_t                      *tp;
+    mcp_record_t                     rec;
+    ngx_http_request_t              *r;
+    ngx_http_mcp_audit_call_t       *a;
+    ngx_http_mcp_audit_loc_conf_t   *alcf;
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    r = call->request;
+    a = call->audit;
+
+    if (a != NULL) {
+
+        if (a->unsynced) {
+
+            /* the intent stands, perhaps: it is known not to have been sent */
+
+            call->outcome = NGX_HTTP_MCP_UNRECORDED;
+            (void) ngx_http_mcp_audit_end(call);
+            a->state = NGX_HTTP_MCP_AUDIT_FAILED;
+            a->unsynced = 0;
+        }
+
+        return a->state == NGX_HTTP_MCP_AUDIT_FAILED
+               ? ngx_http_mcp_audit_refuse(call, fault) : NGX_OK;
+    }
+
+    alcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_audit_module);
+
+    if (alcf->audit == NGX_HTTP_MCP_AUDIT_OFF
+        || (alcf->audit == NGX_HTTP_MCP_AUDIT_ON
+            && call->message.method != MCP_TOOLS_CALL))
+    {
+        return NGX_OK;
+    }
+
+    amcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_audit_module);
+
+    a = mcp_calloc(&call->arena, sizeof(ngx_http_mcp_audit_call_t));
+    if (a == NULL) {
+        return NGX_ERROR;
+    }
+
+    a->call = call;
+    call->audit = a;
+
+    tp = ngx_timeofday();
+    a->before = ((int64_t) (tp->sec - r->start_sec) * 1000
+                 + ((int64_t) tp->msec - (int64_t) r->start_msec)) * 1000;
+    a->before = ngx_max(a->before, 0);
+    a->began = ngx_http_mcp_audit_clock(CLOCK_MONOTONIC);
+
+    ngx_http_mcp_audit_describe(call, amcf, &rec);
+    rec.kind = MCP_RECORD_INTENT;
+
+    if (ngx_http_mcp_audit_append(amcf, &rec, a) != NGX_OK) {
+        a->state = NGX_HTTP_MCP_AUDIT_FAILED;
+        return ngx_http_mcp_audit_refuse(call, fault);
+    }
+
+    a->state = NGX_HTTP_MCP_AUDIT_INTENT;
+    a->held = 1;
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_audit_refuse(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
+{
+    ngx_http_mcp_audit_sh_t         *sh;
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    amcf = ngx_http_get_module_main_conf(call->request,
+                                         ngx_http_mcp_audit_module);
+    sh = &amcf->mmcf->sh->audit;
+
+    if (amcf->drop) {
+        call->audit->state = NGX_HTTP_MCP_AUDIT_DROPPED;
+        (void) ngx_atomic_fetch_add(&sh->dropped, 1);
+        return NGX_OK;
+    }
+
+    (void) ngx_atomic_fetch_add(&sh->unrecorded, 1);
+
+    call->outcome = NGX_HTTP_MCP_UNRECORDED;
+
+    fault->code = MCP_E_UNRECORDED;
+    fault->status = NGX_HTTP_OK;
+    mcp_str_set(&fault->message, "the call was not executed: the gateway "
+                "cannot record it now; try again later");
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_http_mcp_audit_resume(ngx_http_mcp_audit_call_t *a)
+{
+    ngx_connection_t     *c;
+    ngx_http_mcp_call_t  *call;
+
+    call = a->call;
+    c = call->request->connection;
+
+    ngx_http_set_log_request(c->log, call->request);
+
+    switch (a->state) {
+
+    case NGX_HTTP_MCP_AUDIT_OPEN:
+    case NGX_HTTP_MCP_AUDIT_FAILED:
+        ngx_http_mcp_gates_run(call);
+        break;
+
+    default: /* NGX_HTTP_MCP_AUDIT_CLOSED */
+        ngx_http_mcp_relay_write(call->request);
+        break;
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+ngx_int_t
+ngx_http_mcp_audit_answer(ngx_http_mcp_call_t *call)
+{
+    ngx_http_mcp_audit_call_t *a = call->audit;
+
+    switch (a->state) {
+
+    case NGX_HTTP_MCP_AUDIT_OPEN:
+
+        if (ngx_http_mcp_audit_end(call) != NGX_OK) {
+            return NGX_OK;
+        }
+
+        a->held = 1;
+        return NGX_AGAIN;
+
+    case NGX_HTTP_MCP_AUDIT_OUTCOME:
+        return NGX_AGAIN;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+static void
+ngx_http_mcp_audit_name_is(mcp_record_t *rec, const mcp_message_t *m)
+{
+    switch (m->method) {
+
+    case MCP_TOOLS_CALL:
+        rec->name_is = MCP_RECORD_TOOL;
+        return;
+
+    case MCP_PROMPTS_GET:
+        rec->name_is = MCP_RECORD_PROMPT;
+        return;
+
+    case MCP_RESOURCES_READ:
+        rec->name_is = MCP_RECORD_RESOURCE;
+        return;
+
+    default:
+        rec->name_is = MCP_RECORD_NAME;
+        return;
+    }
+}
+
+
+/* Who calls what. */
+
+static void
+ngx_http_mcp_audit_describe(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_audit_main_conf_t *amcf, mcp_record_t *rec)
+{
+    u_char               *p;
+    mcp_str_t             trace;
+    ngx_uint_t            i;
+    const mcp_message_t  *m;
+
+    m = &call->message;
+
+    ngx_memzero(rec, sizeof(mcp_record_t));
+
+    rec->id.data = call->uuid;
+    rec->id.len = MCP_RECORD_ID;
+    rec->time = ngx_http_mcp_audit_clock(CLOCK_REALTIME);
+    rec->node = ngx_http_mcp_core_str(&amcf->node);
+    rec->client = ngx_http_mcp_core_str(&call->client);
+    rec->address = ngx_http_mcp_core_str(&call->request->connection->addr_text);
+    rec->version = call->version;
+
+    if (call->nroles != 0) {
+        rec->roles = mcp_alloc(&call->arena,
+                               call->nroles * sizeof(mcp_str_t));
+
+        for (i = 0; rec->roles != NULL && i < call->nroles; i++) {
+            rec->roles[i] = ngx_http_mcp_core_str(&call->roles[i]);
+            rec->nroles++;
+        }
+    }
+
+    if (call->has_session) {
+        p = mcp_alloc(&call->arena, 2 * MCP_SESSION_UID);
+
+        if (p != NULL) {
+            (void) ngx_hex_dump(p, call->session.uid, MCP_SESSION_UID);
+            rec->session.data = p;
+            rec->session.len = 2 * MCP_SESSION_UID;
+        }
+    }
+
+    if (call->era == MCP_ERA_MODERN) {
+        mcp_str_set(&rec->era, "modern");
+
+    } else if (call->era == MCP_ERA_LEGACY) {
+        mcp_str_set(&rec->era, "legacy");
+    }
+
+    trace = ngx_http_mcp_core_str(&call->in.traceparent);
+    mcp_record_trace(rec, &trace);
+
+    if (call->backend != NULL) {
+        rec->backend = ngx_http_mcp_core_str(&call->backend->name);
+    }
+
+    if (call->item != NULL) {
+        rec->native = call->item->native;
+    }
+
+    if (!call->parsed) {
+        return;
+    }
+
+    rec->method = m->method_name;
+    rec->name = m->name;
+    rec->request_id = m->id;
+    ngx_http_mcp_audit_name_is(rec, m);
+
+    if (m->arguments != 0
+        && mcp_record_arguments(rec, &m->tape, m->arguments, &amcf->redact,
+                                &call->arena)
+           != MCP_OK)
+    {
+        rec->arguments.len = 0;
+    }
+}
+
+
+static void
+ngx_http_mcp_audit_ended(ngx_http_mcp_call_t *call, mcp_record_t *rec)
+{
+    off_t                 sent;
+    ngx_http_request_t   *r;
+
+    r = call->request;
+
+    rec->outcome = ngx_http_mcp_core_str(ngx_http_mcp_outcome_name(
+                     call->outcome == NGX_HTTP_MCP_OUTCOME_NONE
+                     ? NGX_HTTP_MCP_UNKNOWN : call->outcome));
+    rec->code = call->error_code;
+    rec->reason = ngx_http_mcp_core_str(&call->reason);
+
+    if (rec->reason.len == 0 && call->failed) {
+        rec->reason = call->fault.message;
+    }
+
+    /* the body, as far as it is known */
+
+    sent = r->connection->sent - (off_t) r->header_size;
+
+    rec->bytes_in = r->headers_in.content_length_n > 0
+                    ? r->headers_in.content_length_n : 0;
+    rec->bytes_out = (sent > 0 ? sent : 0) + (int64_t) call->out_len;
+}
+
+
+/* The second half of a call whose intent was written. */
+
+static ngx_int_t
+ngx_http_mcp_audit_end(ngx_http_mcp_call_t *call)
+{
+    ngx_int_t                        rc;
+    mcp_record_t                     rec;
+    ngx_http_mcp_audit_call_t       *a;
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    a = call->audit;
+    amcf = ngx_http_get_module_main_conf(call->request,
+                                         ngx_http_mcp_audit_module);
+
+    ngx_memzero(&rec, sizeof(mcp_record_t));
+
+    rec.kind = MCP_RECORD_OUTCOME;
+    rec.id.data = call->uuid;
+    rec.id.len = MCP_RECORD_ID;
+    rec.time = ngx_http_mcp_audit_clock(CLOCK_REALTIME);
+    rec.duration = ngx_http_mcp_audit_clock(CLOCK_MONOTONIC) - a->began;
+    rec.backend_time = call->exchange != NULL ? rec.duration : -1;
+    rec.duration += a->before;
+
+    ngx_http_mcp_audit_ended(call, &rec);
+
+    rc = ngx_http_mcp_audit_append(amcf, &rec, a);
+
+    if (rc == NGX_OK) {
+        a->state = NGX_HTTP_MCP_AUDIT_OUTCOME;
+
+    } else {
+        (void) ngx_atomic_fetch_add(&amcf->mmcf->sh->audit.dropped, 1);
+        a->state = NGX_HTTP_MCP_AUDIT_CLOSED;
+    }
+
+    return rc;
+}
+
+
+/* The log phase: what has no outcome yet, and what never was to be sent. */
+
+static ngx_int_t
+ngx_http_mcp_audit_log(ngx_http_request_t *r)
+{
+    ngx_time_t                      *tp;
+    mcp_record_t                     rec;
+    ngx_http_mcp_call_t             *call;
+    ngx_http_mcp_audit_call_t       *a;
+    ngx_http_mcp_audit_loc_conf_t   *alcf;
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    /* requests of the gateway's own have no client */
+
+    if (r != r->main || r->connection->fd == (ngx_socket_t) -1) {
+        return NGX_OK;
+    }
+
+    call = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
+
+    if (call == NULL) {
+        return NGX_OK;
+    }
+
+    a = call->audit;
+
+    if (a != NULL) {
+
+        if (a->state == NGX_HTTP_MCP_AUDIT_INTENT
+            || a->state == NGX_HTTP_MCP_AUDIT_OPEN)
+        {
+            (void) ngx_http_mcp_audit_end(call);
+        }
+
+        ngx_http_mcp_audit_forget(a);
+        return NGX_OK;
+    }
+
+    alcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_audit_module);
+
+    if (alcf->audit == NGX_HTTP_MCP_AUDIT_OFF
+        || (alcf->audit == NGX_HTTP_MCP_AUDIT_ON
+            && (!call->parsed || call->message.method != MCP_TOOLS_CALL)))
+    {
+        return NGX_OK;
+    }
+
+    amcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_audit_module);
+
+    ngx_http_mcp_audit_describe(call, amcf, &rec);
+    rec.kind = MCP_RECORD_CALL;
+    rec.backend_time = -1;
+
+    tp = ngx_timeofday();
+    rec.duration = ((int64_t) (tp->sec - r->start_sec) * 1000
+                    + ((int64_t) tp->msec - (int64_t) r->start_msec)) * 1000;
+    rec.duration = ngx_max(rec.duration, 0);
+
+    ngx_http_mcp_audit_ended(call, &rec);
+
+    if (ngx_http_mcp_audit_append(amcf, &rec, NULL) != NGX_OK) {
+        (void) ngx_atomic_fetch_add(&amcf->mmcf->sh->audit.dropped, 1);
+    }
+
+    return NGX_OK;
+}
+
+
+/* --- configuration ------------------------------------------------------- */
+
+
+static void *
+ngx_http_mcp_audit_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    amcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_mcp_audit_main_conf_t));
+    if (amcf == NULL) {
+        return NULL;
+    }
+
+    amcf->retention = NGX_CONF_UNSET;
+    amcf->node = cf->cycle->hostname;
+
+    return amcf;
+}
+
+
+static void *
+ngx_http_mcp_audit_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_mcp_audit_loc_conf_t  *alcf;
+
+    alcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_mcp_audit_loc_conf_t));
+    if (alcf == NULL) {
+        return NULL;
+    }
+
+    alcf->audit = NGX_CONF_UNSET_UINT;
+
+    return alcf;
+}
+
+
+/* Who names a spool wants it used. */
+
+static char *
+ngx_http_mcp_audit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_mcp_audit_loc_conf_t *prev = parent;
+    ngx_http_mcp_audit_loc_conf_t *conf = child;
+
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_audit_module);
+
+    ngx_conf_merge_uint_value(conf->audit, prev->audit,
+                              amcf->path ? NGX_HTTP_MCP_AUDIT_ON
+                                         : NGX_HTTP_MCP_AUDIT_OFF);
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_audit_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt             *h;
+    ngx_http_core_main_conf_t       *cmcf;
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_audit_module);
+
+    if (amcf->path == NULL) {
+
+        if (amcf->file != NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"mcp_audit\" in %s:%ui needs a place to write to: "
+                          "name one with mcp_audit_spool",
+                          amcf->file, amcf->line);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    amcf->mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_module);
+
+    if (amcf->retention == NGX_CONF_UNSET) {
+        amcf->retention = 0;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_mcp_audit_log;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mcp_audit_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_mcp_audit_close(cycle);
+}
+
+
+static char *
+ngx_http_mcp_audit_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mcp_audit_loc_conf_t *alcf = conf;
+
+    char                            *rv;
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    rv = ngx_conf_set_enum_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || alcf->audit == NGX_HTTP_MCP_AUDIT_OFF) {
+        return rv;
+    }
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_audit_module);
+
+    if (amcf->file == NULL) {
+        amcf->file = cf->conf_file->file.name.data;
+        amcf->line = cf->conf_file->line;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_mcp_audit_invalid(ngx_conf_t *cf, ngx_str_t *value,
+    const char *write)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" of \"mcp_audit_spool\": "
+                       "write %s", value, write);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_mcp_audit_spool_param(ngx_conf_t *cf,
+    ngx_http_mcp_audit_main_conf_t *amcf, ngx_str_t *value)
+{
+    ngx_str_t  s;
+
+#define ngx_http_mcp_audit_param(name)                                        \
+    (value->len > sizeof(name) - 1                                            \
+     && ngx_strncmp(value->data, name, sizeof(name) - 1) == 0                 \
+     && (s.data = value->data + sizeof(name) - 1,                             \
+         s.len = value->len - (sizeof(name) - 1)) != 0)
+
+    if (ngx_http_mcp_audit_param("size=")) {
+        amcf->size = ngx_parse_offset(&s);
+
+        if (amcf->size < NGX_HTTP_MCP_AUDIT_SIZE_MIN) {
+            return ngx_http_mcp_audit_invalid(cf, value, "a size of at least "
+                                              "256k, as in \"size=1g\"");
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_mcp_audit_param("segment=")) {
+        amcf->segment = ngx_parse_offset(&s);
+
+        if (amcf->segment < 4096) {
+            return ngx_http_mcp_audit_invalid(cf, value, "a size of at least "
+                                              "4k, as in \"segment=16m\"");
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_mcp_audit_param("rotate=")) {
+        amcf->rotate = ngx_parse_time(&s, 1);
+
+        if (amcf->rotate <= 0) {
+            return ngx_http_mcp_audit_invalid(cf, value, "a time, as in "
+                                              "\"rotate=1h\"");
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_mcp_audit_param("full=")) {
+
+        if (ngx_strcmp(s.data, "block") == 0) {
+            amcf->drop = 0;
+
+        } else if (ngx_strcmp(s.data, "drop") == 0) {
+            amcf->drop = 1;
+
+        } else {
+            return ngx_http_mcp_audit_invalid(cf, value, "\"full=block\" or "
+                                              "\"full=drop\"");
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_mcp_audit_param("sync=")) {
+
+        if (ngx_strcmp(s.data, "off") == 0) {
+            amcf->sync = 0;
+            return NGX_CONF_OK;
+        }
+
+        if (ngx_strcmp(s.data, "group") == 0) {
+#if (NGX_THREADS)
+            static ngx_str_t  name = ngx_string("default");
+
+            amcf->sync = 1;
+            amcf->threads = ngx_thread_pool_add(cf, &name);
+
+            return amcf->threads ? NGX_CONF_OK : NGX_CONF_ERROR;
+#else
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"sync=group\" needs an nginx that was built "
+                               "with threads: take one, or \"sync=off\"");
+            return NGX_CONF_ERROR;
+#endif
+        }
+
+        return ngx_http_mcp_audit_invalid(cf, value, "\"sync=off\" or "
+                                          "\"sync=group\"");
+    }
+
+#undef ngx_http_mcp_audit_param
+
+    return ngx_http_mcp_audit_invalid(cf, value, "size=, segment=, rotate=, "
+                                      "full= or sync=");
+}
+
+
+/* mcp_audit_spool path [size=] [segment=] [rotate=] [full=] [sync=]; */
+
+static char *
+ngx_http_mcp_audit_spool_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mcp_audit_main_conf_t *amcf = conf;
+
+    u_char      *p;
+    ngx_str_t   *value, name;
+    ngx_uint_t   i;
+    ngx_path_t  *path;
+
+    if (amcf->path != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    amcf->size = (off_t) 1024 * 1024 * 1024;
+    amcf->segment = 0;
+    amcf->rotate = 60 * 60;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_http_mcp_audit_spool_param(cf, amcf, &value[i])
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    /* so that not much is held up by a segment that is in use */
+
+    if (amcf->segment == 0) {
+        amcf->segment = ngx_min(amcf->size / 16, 16 * 1024 * 1024);
+    }
+
+    path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
+    if (path == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    path->name = value[1];
+
+    while (path->name.len > 1
+           && path->name.data[path->name.len - 1] == '/')
+    {
+        path->name.data[--path->name.len] = '\0';
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &path->name, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    path->conf_file = cf->conf_file->file.name.data;
+    path->line = cf->conf_file->line;
+    amcf->path = path;
+
+    if (ngx_add_path(cf, &amcf->path) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* nginx opens it at start and on "reopen", and says so to its processes */
+
+    p = ngx_pnalloc(cf->pool, amcf->path->name.len + sizeof("/lock"));
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    name.data = p;
+    name.len = ngx_sprintf(p, "%V/lock%Z", &amcf->path->name) - p - 1;
+
+    amcf->reopen = ngx_conf_open_file(cf->cycle, &name);
+    if (amcf->reopen == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->reopen->flush = ngx_http_mcp_audit_reopen;
+    amcf->reopen->data = amcf;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_mcp_audit_redact_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mcp_audit_main_conf_t *amcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i, n;
+    mcp_str_t   *glob;
+
+    value = cf->args->elts;
+    n = amcf->redact.n + cf->args->nelts - 1;
+
+    glob = ngx_palloc(cf->pool, n * sizeof(mcp_str_t));
+    if (glob == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->redact.n != 0) {
+        ngx_memcpy(glob, amcf->redact.glob,
+                   amcf->redact.n * sizeof(mcp_str_t));
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 0 || value[i].len > 256) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid name \"%V\" in \"mcp_audit_redact\": "
+                               "it must have 1 to 256 bytes", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        glob[amcf->redact.n++] = ngx_http_mcp_core_str(&value[i]);
+    }
+
+    amcf->redact.glob = glob;
+
+    return NGX_CONF_OK;
+}
