@@ -72,6 +72,7 @@ sub accepted {
     $conf =~ s/\blisten\s[^;]*;/listen 127.0.0.1:%%PORT%%;/g;
     $conf =~ s/^ +access_log [^;]*;//mg;
     $conf =~ s/^http \{/http {\n%%HTTP%%/m;
+    $conf =~ s{/var/(?:\w+/)*}{%%DIR%%/}g;
     $secrets{$_} = 'x' for $conf =~ /\benv:(\w+)/g;
 
     $t = Sentinel::Test->new(conf => "%%GLOBALS%%\n$conf", env => \%secrets);

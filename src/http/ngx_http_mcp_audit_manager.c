@@ -33,9 +33,6 @@ static void ngx_http_mcp_audit_mark(ngx_array_t *segments, ngx_array_t *old);
 static void ngx_http_mcp_audit_remove_old(ngx_http_mcp_audit_manager_t *m);
 
 
-static ngx_http_mcp_audit_manager_t  ngx_http_mcp_audit_manager_state;
-
-
 void
 ngx_http_mcp_audit_manager(ngx_cycle_t *cycle)
 {
@@ -49,7 +46,12 @@ ngx_http_mcp_audit_manager(ngx_cycle_t *cycle)
         return;
     }
 
-    m = &ngx_http_mcp_audit_manager_state;
+    m = ngx_pcalloc(cycle->pool, sizeof(ngx_http_mcp_audit_manager_t));
+    if (m == NULL) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "no memory to look after the audit trail");
+        return;
+    }
 
     m->amcf = amcf;
     m->lock = NGX_INVALID_FILE;

@@ -795,6 +795,10 @@ ngx_http_mcp_audit_spool_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    /* the folders around it; nginx creates but the last */
+
+    (void) ngx_create_full_path(path->name.data, 0755);
+
     path->conf_file = cf->conf_file->file.name.data;
     path->line = cf->conf_file->line;
     amcf->path = path;
