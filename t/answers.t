@@ -80,6 +80,7 @@ for my $client (qw/legacy modern/) {
 my $ok = '"jsonrpc":"2.0","id":"me"';
 my $c0 = '"content":[]';
 my $complete = '"resultType":"complete"';
+my $uri = '"test://legacy/one"';
 
 for (
     # to a modern client from a legacy backend
@@ -114,6 +115,18 @@ for (
     ['modern', 'legacy', 'resources/read',
      '"error":{"code":-32002,"message":"no","data":{"uri":"x"}}',
      '"error":{"code":-32602,"message":"no","data":{"uri":"x"}}'],
+    ['modern', 'legacy', 'resources/read',
+     '"error":{"code":-32002,"message":"no"}',
+     '"error":{"code":-32602,"message":"no","data":{"uri":' . "$uri}}"],
+    ['modern', 'legacy', 'resources/read',
+     '"error":{"message":"no","code":-32002}',
+     '"error":{"message":"no","code":-32602,"data":{"uri":' . "$uri}}"],
+    ['modern', 'legacy', 'resources/read',
+     '"error":{"code":-32002,"message":"no","data":null}',
+     '"error":{"code":-32602,"message":"no","data":null}'],
+    ['modern', 'legacy', 'resources/read',
+     '"error":{"code":-32603,"message":"no"}',
+     '"error":{"code":-32603,"message":"no"}'],
     ['modern', 'legacy', 'tools/call',
      '"error":{"code":-32002,"message":"no"}',
      '"error":{"code":-32602,"message":"no"}'],

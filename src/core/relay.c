@@ -39,6 +39,8 @@ static const mcp_str_t  mcp_relay_complete_read =
 static const mcp_str_t  mcp_relay_structured =
     mcp_string("\"structuredContent\":");
 static const mcp_str_t  mcp_relay_comma = mcp_string(",");
+static const mcp_str_t  mcp_relay_data = mcp_string(",\"data\":{\"uri\":");
+static const mcp_str_t  mcp_relay_close = mcp_string("}");
 
 
 static int mcp_relay_key(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
@@ -48,6 +50,8 @@ static int mcp_relay_keep(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
 static int mcp_relay_value(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
 static int mcp_relay_begin(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
 static int mcp_relay_end(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
+static int mcp_relay_add_uri(mcp_relay_feed_t *f,
+    const mcp_json_token_t *tok);
 static int mcp_relay_settle(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
 static int mcp_relay_scalar(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
 static int mcp_relay_hold(mcp_relay_feed_t *f, const mcp_json_token_t *tok,
@@ -548,6 +552,13 @@ mcp_relay_end(mcp_relay_feed_t *f, const mcp_json_token_t *tok)
     re->field = MCP_RELAY_NONE;
 
     if (!re->editing) {
+
+        if (tok->depth == 1 && tok->type == MCP_JSON_OBJECT_END
+            && mcp_relay_lacks_uri(re))
+        {
+            return mcp_relay_add_uri(f, tok);
+        }
+
         return MCP_OK;
     }
 
@@ -579,6 +590,36 @@ mcp_relay_end(mcp_relay_feed_t *f, const mcp_json_token_t *tok)
     f->gap = NULL;
 
     return MCP_OK;
+}
+
+
+/* MCP 2026-07-28, "Resources", "Error Handling" */
+
+static int
+mcp_relay_add_uri(mcp_relay_feed_t *f, const mcp_json_token_t *tok)
+{
+    int               rc;
+    const mcp_str_t  *uri;
+
+    uri = &f->re->conf->uri;
+
+    rc = mcp_relay_off(f, tok->start);
+
+    if (rc == MCP_OK) {
+        rc = mcp_relay_put(f, mcp_relay_data.data, mcp_relay_data.len);
+    }
+
+    if (rc == MCP_OK) {
+        rc = mcp_relay_put(f, uri->data, uri->len);
+    }
+
+    if (rc == MCP_OK) {
+        rc = mcp_relay_put(f, mcp_relay_close.data, mcp_relay_close.len);
+    }
+
+    f->copied = tok->start;
+
+    return rc;
 }
 
 

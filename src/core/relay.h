@@ -44,6 +44,8 @@ typedef struct {
     mcp_era_e             client;
     mcp_era_e             backend;
     mcp_method_e          method;      /* of the request */
+    mcp_str_t             uri;         /* JSON text of the resource that is
+                                          read; empty: none */
     mcp_str_t             client_version;
     unsigned              max_depth;
     unsigned              lines:1;     /* line ends may stay as they are */
@@ -123,7 +125,8 @@ void mcp_relay_init(mcp_relay_t *re, const mcp_relay_conf_t *conf);
  *   - modern client, legacy backend: the result gets "resultType":"complete"
  *     as its first member (and, for resources/read, "ttlMs":0,
  *     "cacheScope":"private"); members of these names that were there are
- *     left out; an error.code of -32002 becomes -32602;
+ *     left out; an error.code of -32002 becomes -32602, and such an error of
+ *     resources/read gets "data":{"uri":...} if it has no data;
  *   - legacy client, modern backend: resultType, ttlMs and cacheScope are
  *     left out of the result, and so is structuredContent that is not an
  *     object; for the 2025-03-26 revision structuredContent is left out

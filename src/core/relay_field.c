@@ -46,6 +46,7 @@ static const mcp_relay_name_t  mcp_relay_in_result[] = {
 
 static const mcp_relay_name_t  mcp_relay_in_error[] = {
     { MCP_RELAY_F_CODE, mcp_string("code") },
+    { MCP_RELAY_F_DATA, mcp_string("data") },
     { MCP_RELAY_NONE, mcp_null_string }
 };
 
@@ -105,6 +106,19 @@ mcp_relay_lookup(mcp_relay_t *re, unsigned depth)
     default:
         return MCP_RELAY_NONE;
     }
+}
+
+
+/* An error is over that says of a resource that it is not there, not which. */
+
+int
+mcp_relay_lacks_uri(mcp_relay_t *re)
+{
+    return re->member == MCP_RELAY_F_ERROR
+           && re->edit == MCP_RELAY_TO_MODERN
+           && re->error_code == MCP_E_RESOURCE_LEGACY
+           && re->conf->uri.len != 0
+           && (re->seen & mcp_relay_bit(MCP_RELAY_F_DATA)) == 0;
 }
 
 

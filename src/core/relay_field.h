@@ -26,6 +26,7 @@ typedef enum {
     MCP_RELAY_F_SCOPE,
     MCP_RELAY_F_STRUCTURED,
     MCP_RELAY_F_CODE,
+    MCP_RELAY_F_DATA,
     MCP_RELAY_F_TOKEN
 } mcp_relay_field_e;
 
@@ -45,6 +46,9 @@ int mcp_relay_fail(mcp_relay_t *re, const char *why);
 /* The name at a depth has come: re->field; MCP_OK or MCP_ERROR. */
 
 int mcp_relay_known(mcp_relay_t *re, unsigned depth);
+
+
+int mcp_relay_lacks_uri(mcp_relay_t *re);
 
 
 /*

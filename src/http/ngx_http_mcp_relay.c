@@ -21,6 +21,7 @@ static void ngx_http_mcp_relay_fault(ngx_http_mcp_call_t *call);
 ngx_int_t
 ngx_http_mcp_relay_init(ngx_http_mcp_call_t *call)
 {
+    mcp_buf_t          uri;
     mcp_relay_conf_t  *rc;
 
     rc = &call->relay_conf;
@@ -31,6 +32,20 @@ ngx_http_mcp_relay_init(ngx_http_mcp_call_t *call)
     rc->method = call->message.method;
     rc->client_version = call->version;
     rc->max_depth = NGX_HTTP_MCP_DEPTH;
+
+    if (rc->method == MCP_RESOURCES_READ && rc->client == MCP_ERA_MODERN
+        && rc->backend == MCP_ERA_LEGACY)
+    {
+        mcp_buf_init(&uri, &call->arena, call->message.name.len + 16);
+        mcp_buf_json(&uri, call->message.name.data, call->message.name.len);
+
+        if (uri.failed) {
+            return NGX_ERROR;
+        }
+
+        rc->uri.data = uri.data;
+        rc->uri.len = uri.len;
+    }
 
     call->last_stage = &call->stage;
     call->stage = NULL;

@@ -22,6 +22,7 @@ typedef enum {
     LL,
     ML,
     ML_READ,
+    ML_URI,
     LM,
     LM_READ,
     LM_0618,
@@ -78,6 +79,9 @@ conf_of(pair_e pair)
         conf.client = MCP_ERA_MODERN;
         conf.backend = MCP_ERA_MODERN;
         break;
+    case ML_URI:
+        mcp_str_set(&conf.uri, "\"u:\\\"\"");
+        /* fall through */
     case ML_READ:
         conf.method = MCP_RESOURCES_READ;
         /* fall through */
@@ -1145,6 +1149,7 @@ static void
 test_error_codes(void **state)
 {
 #define E  "\"error\":{\"code\":"
+#define D  ",\"data\":{\"uri\":\"u:\\\"\"}"
 
     static const case_t  cases[] = {
         { ML, VI E "-32002,\"message\":\"m\"}}",
@@ -1152,6 +1157,26 @@ test_error_codes(void **state)
         { ML, VI "\"error\":{\"message\":\"m\",\"\\u0063ode\": -32002 }}",
           VO "\"error\":{\"message\":\"m\",\"\\u0063ode\": -32602 }}",
           "error ours code=-32002" },
+        { ML_URI, VI E "-32002,\"message\":\"m\"}}",
+          VO E "-32602,\"message\":\"m\"" D "}}", "error ours code=-32002" },
+        { ML_URI, VI "\"error\":{\"message\":\"m\",\"code\":-32002 } }",
+          VO "\"error\":{\"message\":\"m\",\"code\":-32602 " D "} }",
+          "error ours code=-32002" },
+        { ML_URI, "{" V "," E "-32002},\"id\":7}",
+          "{" V "," E "-32602" D "},\"id\":\"c-\\u00e4\"}",
+          "error ours code=-32002" },
+        { ML_URI, VI E "-32002,\"x\":{\"data\":1}}}",
+          VO E "-32602,\"x\":{\"data\":1}" D "}}", "error ours code=-32002" },
+        { ML_URI, VI E "-32002,\"data\":null}}",
+          VO E "-32602,\"data\":null}}", "error ours code=-32002" },
+        { ML_URI, VI "\"error\":{\"d\\u0061ta\":{},\"code\":-32002}}",
+          VO "\"error\":{\"d\\u0061ta\":{},\"code\":-32602}}",
+          "error ours code=-32002" },
+        { ML_URI, VI E "-32603}}", VO E "-32603}}",
+          "error ours code=-32603" },
+        { ML_URI, VI "\"error\":{}}", VO "\"error\":{}}", "error ours" },
+        { ML_URI, VI "\"result\":{}}", VO "\"result\":{" READ "}}",
+          "result ours" },
         { ML_READ, VI E "-32002.0}}", VO E "-32602}}",
           "error ours code=-32002" },
         { ML, VI E "-32001}}", VO E "-32001}}", "error ours code=-32001" },
