@@ -374,6 +374,23 @@ is $five->call('two_echo', { message => 'x' })->text, 'x',
 ok $b{two}->wait_for('DELETE'), '... and the one that comes late is ended';
 is scalar $b{one}->requests('DELETE'), 0, '... no other';
 
+# nobody else waits for it, until one tries it again
+
+$_->forget for @b{qw/one two/};
+my $six = $t->legacy;
+is scalar initializes($b{two}), 0, '... the next client does not ask it';
+is scalar initializes($b{one}), 1, '... but others';
+is $six->call('two_echo', { message => 'x' })->text, 'x',
+    '... and uses it without a session';
+ok +(await { select undef, undef, undef, 0.2;
+             $t->legacy(bare => 1); initializes($b{two}) } 20),
+    '... after a while one does';
+$b{two}->forget;
+$t->legacy for 1 .. 3;
+is scalar initializes($b{two}), 3, '... and since it answers, all do';
+like $t->error_log, qr/\[warn\].* backend "two" opened no session for a client/,
+    '... the log says so';
+
 
 # A restart of the workers changes nothing.
 

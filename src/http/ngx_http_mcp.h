@@ -99,6 +99,9 @@ typedef struct {
     ngx_atomic_t                 era;        /* mcp_era_e */
     ngx_atomic_t                 session;    /* changes with the fields below */
     ngx_atomic_t                 refresh;    /* a process asks for discovery */
+    ngx_atomic_t                 hangs;      /* seconds of the Epoch: until then
+                                                no client waits for a session
+                                                of its own */
 
     /* of the gateway's own session with a legacy backend; under the mutex */
     ngx_uint_t                   version_len;

@@ -10,6 +10,9 @@
 
 
 #define NGX_HTTP_MCP_OPEN_TIMEOUT  5000  /* ms that a client waits for them */
+#define NGX_HTTP_MCP_OPEN_PAUSE    10    /* seconds that none waits for a
+                                            backend which let one wait in vain
+                                            */
 
 
 /* One that is being opened. */
@@ -18,6 +21,7 @@ typedef struct {
     ngx_http_mcp_gather_t       *gather;
     ngx_http_mcp_backend_t      *backend;
     mcp_session_backend_t        session;
+    unsigned                     settled:1;
     unsigned                     opened:1;
 } ngx_http_mcp_slot_t;
 
@@ -29,6 +33,7 @@ typedef struct {
 } ngx_http_mcp_slots_t;
 
 
+static ngx_uint_t ngx_http_mcp_client_hangs(ngx_http_mcp_backend_t *be);
 static ngx_int_t ngx_http_mcp_client_initialize(ngx_http_mcp_call_t *call,
     mcp_buf_t *b);
 static void ngx_http_mcp_client_opened(void *data,
@@ -100,6 +105,10 @@ ngx_http_mcp_client_sessions_open(ngx_http_mcp_call_t *call,
             break;
         }
 
+        if (ngx_http_mcp_client_hangs(be)) {
+            continue;
+        }
+
         slot = &slots->slot[slots->n++];
         slot->gather = g;
         slot->backend = be;
@@ -109,10 +118,37 @@ ngx_http_mcp_client_sessions_open(ngx_http_mcp_call_t *call,
             == NGX_OK)
         {
             g->pending++;
+
+        } else {
+            slot->settled = 1;
         }
     }
 
     return ngx_http_mcp_gather_wait(g, NGX_HTTP_MCP_OPEN_TIMEOUT);
+}
+
+
+/*
+ * When the pause is over one client tries, and the others do not wait with it.
+ */
+
+static ngx_uint_t
+ngx_http_mcp_client_hangs(ngx_http_mcp_backend_t *be)
+{
+    ngx_atomic_uint_t  until;
+
+    until = be->peer->hangs;
+
+    if (until == 0) {
+        return 0;
+    }
+
+    if ((time_t) until > ngx_time()) {
+        return 1;
+    }
+
+    return !ngx_atomic_cmp_set(&be->peer->hangs, until,
+                               ngx_time() + NGX_HTTP_MCP_OPEN_PAUSE);
 }
 
 
@@ -198,6 +234,12 @@ ngx_http_mcp_client_opened(void *data, ngx_http_mcp_opened_t *opened,
     g = slot->gather;
     s = &slot->session;
 
+    slot->settled = 1;
+
+    if (g->call != NULL) {
+        slot->backend->peer->hangs = 0;
+    }
+
     if (opened != NULL) {
         s->backend = slot->backend->hash;
         s->logging = ngx_http_mcp_client_logging(g->pool,
@@ -248,6 +290,17 @@ ngx_http_mcp_client_done(ngx_http_mcp_gather_t *g, ngx_http_mcp_call_t *call)
 
     for (i = 0; i < slots->n; i++) {
         slot = &slots->slot[i];
+
+        if (!slot->settled) {
+            slot->backend->peer->hangs = ngx_time() + NGX_HTTP_MCP_OPEN_PAUSE;
+
+            ngx_log_error(NGX_LOG_WARN, call->request->connection->log, 0,
+                          "backend \"%V\" opened no session for a client "
+                          "within %d seconds; for %d seconds no client waits "
+                          "for it", &slot->backend->name,
+                          NGX_HTTP_MCP_OPEN_TIMEOUT / 1000,
+                          NGX_HTTP_MCP_OPEN_PAUSE);
+        }
 
         if (!slot->opened) {
             continue;
