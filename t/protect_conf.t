@@ -63,4 +63,24 @@ works('location', $_) for
     'mcp_limit rate=1r/s; mcp_limit rate=1r/s dry_run;',
     'mcp_limit_status 429;';
 
+# mcp_disable, mcp_api, mcp_state_path
+
+fails('location', $_->[0], $_->[1]) for
+    ['mcp_disable one/echo;', qr/invalid parameter "one\/echo"/],
+    ['mcp_disable tool=one/echo;', qr/invalid parameter "tool=one\/echo"/],
+    ['mcp_disable tools=echo;', qr/pattern of tools "echo"/],
+    ['mcp_disable tools=;', qr/pattern of tools ""/],
+    ['mcp_disable tools=one/a,one/b;', qr/pattern of tools "one\/a,one\/b"/],
+    ['mcp_disable backend=;', qr/invalid backend ""/],
+    ['mcp_disable backend=o*;', qr/invalid backend "o\*"/],
+    ['mcp_api;', qr/"mcp_api".*another handler/],
+    ['mcp_api on;', qr/invalid number of arguments/];
+
+works('location', 'mcp_disable tools=one/a two/* backend=one;');
+like +(check('location', 'mcp_disable backend=none;'))[1],
+    qr/\[warn\] unknown backend "none" in "mcp_disable" in .*:\d+: there is/,
+    'a backend that is not there';
+works('http', 'mcp_disable backend=one; mcp_state_path %%DIR%%/state;');
+fails('http', 'mcp_state_path a; mcp_state_path b;', qr/is duplicate/);
+
 done_testing;

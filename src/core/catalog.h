@@ -113,6 +113,7 @@ typedef struct {
     uint32_t              chain;           /* next in the bucket + 1 */
     uint16_t              limit;           /* for who owns the view: which of
                                               its rules is this item's */
+    unsigned              disabled:1;      /* ... and that no page has it */
     unsigned              read_only:1;     /* annotations.readOnlyHint */
     unsigned              idempotent:1;    /* annotations.idempotentHint */
 } mcp_item_t;
@@ -122,6 +123,7 @@ typedef struct {
     const mcp_source_t   *source;
     mcp_str_t             prefix;          /* put in front of tool and prompt
                                               names; may be empty */
+    unsigned              disabled:1;      /* for who owns the view */
 } mcp_view_source_t;
 
 
@@ -140,6 +142,8 @@ typedef struct {
     int64_t               ttl_ms;          /* least of the sources; 0: one of
                                               them has none */
     uint64_t              key[2];          /* random; of the items' hashes */
+    uint64_t              switched;        /* for who owns the view: of which
+                                              state "disabled" is; 0: none */
     unsigned              completions:1;   /* some source has the capability */
     unsigned              partial:1;       /* a source is UNTRIED or FAILED */
     unsigned              untried:1;       /* a source is UNTRIED */

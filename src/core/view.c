@@ -99,7 +99,7 @@ mcp_view_page(const mcp_view_t *view, mcp_list_e list, mcp_era_e era,
     for (i = from; i < view->list[list].n; i++) {
         text = &view->list[list].item[i].json[era == MCP_ERA_MODERN];
 
-        if (text->data == NULL) {
+        if (text->data == NULL || view->list[list].item[i].disabled) {
             continue;
         }
 

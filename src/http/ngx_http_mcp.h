@@ -143,6 +143,11 @@ typedef struct {
     uint64_t                     cancel[NGX_HTTP_MCP_CANCEL_RING];
     u_char                       key[MCP_SEAL_KEY];
 
+    ngx_queue_t                  switches;   /* ngx_http_mcp_disable.c */
+    ngx_uint_t                   nswitches;
+    ngx_atomic_t                 switched;   /* changes with them; not 0 */
+    ngx_atomic_t                 saved;      /* "switched", as in the file */
+
     mcp_limit_table_t           *limits;     /* mcp_limit */
     uint64_t                     limit_key[2];
     ngx_http_mcp_audit_sh_t      audit;
@@ -172,6 +177,8 @@ typedef struct {
     ngx_str_t                    zone_name;
     size_t                       zone_size;
     size_t                       catalog_size;
+    ngx_path_t                  *state_path; /* NULL: there is no mcp_api */
+    ngx_uint_t                   api;        /* there is */
 
     ngx_array_t                 *keys;       /* MCP_SEAL_KEY bytes each; NULL:
                                                 none */
@@ -295,6 +302,10 @@ typedef struct {
     unsigned                     identity_claimed:1; /* the two values have no
                                                 variables but claims */
 } ngx_http_mcp_loc_conf_t;
+
+
+ngx_http_mcp_backend_t *ngx_http_mcp_find_backend(
+    ngx_http_mcp_main_conf_t *mmcf, ngx_str_t *name);
 
 
 /* --- origin: ngx_http_mcp_origin.c --------------------------------------- */
@@ -640,6 +651,7 @@ struct ngx_http_mcp_call_s {
 
     mcp_view_t                  *view;
     const mcp_item_t            *item;
+    ngx_uint_t                   view_source;    /* the backend's index there */
     ngx_http_mcp_backend_t      *backend;
     ngx_uint_t                   gate;       /* the next to pass */
 
@@ -760,6 +772,14 @@ void ngx_http_mcp_gates_run(ngx_http_mcp_call_t *call);
 
 ngx_int_t ngx_http_mcp_retry_after(ngx_http_mcp_call_t *call,
     mcp_fault_t *fault, uint64_t ms);
+
+/* ngx_http_mcp_disable.c: the view says what is switched off */
+
+#define NGX_HTTP_MCP_LOCKED  423
+
+ngx_int_t ngx_http_mcp_disable_apply(ngx_http_mcp_call_t *call);
+ngx_int_t ngx_http_mcp_disable_gate(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
 
 /* ngx_http_mcp_limit_module.c */
 
@@ -1037,6 +1057,71 @@ void ngx_http_mcp_set_level(ngx_http_mcp_call_t *call);
 
 ngx_int_t ngx_http_mcp_discovery_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_mcp_discovery_init_process(ngx_cycle_t *cycle);
+
+
+/* --- what mcp_api has switched off: ngx_http_mcp_disable.c --------------- */
+
+
+#define NGX_HTTP_MCP_SWITCHES    256     /* at most so many */
+#define NGX_HTTP_MCP_SWITCH_LEN  256     /* bytes of a name */
+
+
+typedef enum {
+    NGX_HTTP_MCP_SWITCH_TOOLS = 0,       /* a pattern, "backend/tool" */
+    NGX_HTTP_MCP_SWITCH_BACKEND
+} ngx_http_mcp_switch_e;
+
+
+typedef struct {
+    ngx_queue_t                  queue;
+    ngx_http_mcp_switch_e        what;
+    size_t                       len;
+    u_char                       name[1];
+} ngx_http_mcp_switch_t;
+
+
+/* The same, outside of shared memory. */
+
+typedef struct {
+    ngx_http_mcp_switch_e        what;
+    ngx_str_t                    name;
+} ngx_http_mcp_off_t;
+
+
+/* NULL, or what is wrong with the name. */
+
+const char *ngx_http_mcp_switch_check(ngx_http_mcp_switch_e what,
+    ngx_str_t *name);
+
+/*
+ * off: NGX_DONE, NGX_OK: it was off; NGX_ERROR: there is no room.
+ * on: NGX_OK, NGX_DECLINED: it was not off.
+ */
+
+ngx_int_t ngx_http_mcp_switch_off(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_switch_e what, ngx_str_t *name);
+ngx_int_t ngx_http_mcp_switch_on(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_switch_e what, ngx_str_t *name);
+
+/* All of them, in a list of ngx_http_mcp_off_t that need not be set up. */
+
+ngx_int_t ngx_http_mcp_switches(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_pool_t *pool, ngx_array_t *list, ngx_uint_t *switched);
+
+
+/* --- ... and the file that keeps it: ngx_http_mcp_state.c ---------------- */
+
+
+char *ngx_http_mcp_state_init(ngx_conf_t *cf, ngx_http_mcp_main_conf_t *mmcf);
+
+/* Into a zone that is new. */
+
+void ngx_http_mcp_state_load(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
+
+/* If there is something new. */
+
+void ngx_http_mcp_state_save(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
+void ngx_http_mcp_state_exit_master(ngx_cycle_t *cycle);
 
 
 /* --- the shared catalog: ngx_http_mcp_publish.c -------------------------- */

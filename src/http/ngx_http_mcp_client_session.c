@@ -93,7 +93,9 @@ ngx_http_mcp_client_sessions_open(ngx_http_mcp_call_t *call,
     for ( /* void */ ; slots != NULL && i < mlcf->nbackends; i++) {
         be = mlcf->backends[i];
 
-        if (be->session != NGX_HTTP_MCP_SESSION_CLIENT) {
+        if (be->session != NGX_HTTP_MCP_SESSION_CLIENT
+            || call->view->source[i].disabled)
+        {
             continue;
         }
 

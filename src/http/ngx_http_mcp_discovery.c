@@ -236,6 +236,8 @@ ngx_http_mcp_discovery_tick(ngx_event_t *ev)
         return;
     }
 
+    ngx_http_mcp_state_save(mmcf, ev->log);
+
     for (i = 0; i < mmcf->backends.nelts; i++) {
         job = &ngx_http_mcp_jobs[i];
 

@@ -215,7 +215,8 @@ ngx_http_mcp_method(ngx_http_mcp_call_t *call)
     mcp_buf_t  b;
 
     call->view = ngx_http_mcp_view(call->request);
-    if (call->view == NULL) {
+
+    if (call->view == NULL || ngx_http_mcp_disable_apply(call) != NGX_OK) {
         ngx_http_finalize_request(call->request,
                                   NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
@@ -639,6 +640,7 @@ ngx_http_mcp_to_source(ngx_http_mcp_call_t *call, ngx_uint_t source)
 
     mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
 
+    call->view_source = source;
     call->backend = mlcf->backends[source];
     call->source = call->view->source[source].source;
     call->own = ngx_http_mcp_client_session(call, call->backend);

@@ -1,7 +1,8 @@
 
 /*
  * mcp_limit: how often a client may call a tool.  The buckets are in the
- * zone; core/limit has the arithmetic.
+ * zone; core/limit has the arithmetic.  mcp_disable is a directive of this
+ * module, too, but all of it is in ngx_http_mcp_disable.c.
  */
 
 
@@ -59,13 +60,20 @@ static ngx_command_t  ngx_http_mcp_limit_commands[] = {
       offsetof(ngx_http_mcp_limit_conf_t, status),
       &ngx_http_mcp_limit_statuses },
 
+    { ngx_string("mcp_disable"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_mcp_disable,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
 
 static ngx_http_module_t  ngx_http_mcp_limit_module_ctx = {
     ngx_http_mcp_limit_preconfiguration,   /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_mcp_disable_check,            /* postconfiguration */
 
     ngx_http_mcp_limit_create_main_conf,   /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -89,7 +97,7 @@ ngx_module_t  ngx_http_mcp_limit_module = {
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */
-    NULL,                                  /* exit master */
+    ngx_http_mcp_state_exit_master,        /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
@@ -399,12 +407,23 @@ ngx_http_mcp_limit_preconfiguration(ngx_conf_t *cf)
 }
 
 
-/* The ids of all rules, so that no two have the same. */
-
 static void *
 ngx_http_mcp_limit_create_main_conf(ngx_conf_t *cf)
 {
-    return ngx_array_create(cf->pool, 4, sizeof(uint64_t));
+    ngx_http_mcp_limit_main_conf_t  *lmcf;
+
+    lmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_mcp_limit_main_conf_t));
+
+    if (lmcf == NULL
+        || ngx_array_init(&lmcf->ids, cf->pool, 4, sizeof(uint64_t)) != NGX_OK
+        || ngx_array_init(&lmcf->backends, cf->pool, 4,
+                          sizeof(ngx_http_mcp_disabled_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return lmcf;
 }
 
 
@@ -416,14 +435,14 @@ ngx_http_mcp_limit_create_main_conf(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_mcp_limit_id(ngx_conf_t *cf, uint64_t *id)
 {
-    uint64_t     *used;
-    ngx_str_t    *value;
-    ngx_uint_t    i;
-    ngx_array_t  *ids;
+    uint64_t                        *used;
+    ngx_str_t                       *value;
+    ngx_uint_t                       i;
+    ngx_http_mcp_limit_main_conf_t  *lmcf;
 
     static const uint64_t  key[2] = { 0x6c696d69, 0x74 };
 
-    ids = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_limit_module);
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_limit_module);
 
     value = cf->args->elts;
     *id = 1;
@@ -434,16 +453,16 @@ ngx_http_mcp_limit_id(ngx_conf_t *cf, uint64_t *id)
 
 again:
 
-    used = ids->elts;
+    used = lmcf->ids.elts;
 
-    for (i = 0; i < ids->nelts; i++) {
+    for (i = 0; i < lmcf->ids.nelts; i++) {
         if (used[i] == *id) {
             *id = mcp_sip(key, (u_char *) id, sizeof(uint64_t));
             goto again;
         }
     }
 
-    used = ngx_array_push(ids);
+    used = ngx_array_push(&lmcf->ids);
     if (used == NULL) {
         return NGX_ERROR;
     }
@@ -707,5 +726,5 @@ ngx_http_mcp_limit_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->rules, prev->rules, NULL);
     ngx_conf_merge_uint_value(conf->status, prev->status, NGX_HTTP_OK);
 
-    return NGX_CONF_OK;
+    return ngx_http_mcp_disable_merge(cf, prev, conf);
 }

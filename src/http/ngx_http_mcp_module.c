@@ -69,6 +69,13 @@ static ngx_command_t  ngx_http_mcp_commands[] = {
       offsetof(ngx_http_mcp_main_conf_t, session_timeout),
       NULL },
 
+    { ngx_string("mcp_state_path"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_path_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_mcp_main_conf_t, state_path),
+      NULL },
+
     { ngx_string("mcp_secret"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_mcp_secret,
@@ -248,7 +255,9 @@ ngx_http_mcp_init_main_conf(ngx_conf_t *cf, void *conf)
         mmcf->ctx = cscf[0]->ctx;
     }
 
-    if (ngx_http_mcp_backends_init(cf, mmcf) != NGX_CONF_OK) {
+    if (ngx_http_mcp_state_init(cf, mmcf) != NGX_CONF_OK
+        || ngx_http_mcp_backends_init(cf, mmcf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -411,7 +420,7 @@ ngx_http_mcp_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static ngx_http_mcp_backend_t *
+ngx_http_mcp_backend_t *
 ngx_http_mcp_find_backend(ngx_http_mcp_main_conf_t *mmcf, ngx_str_t *name)
 {
     ngx_uint_t                i;

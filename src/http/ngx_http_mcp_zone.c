@@ -125,6 +125,9 @@ ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data)
     ngx_rbtree_init(&sh->rbtree, &sh->sentinel, ngx_http_mcp_ended_insert);
     ngx_queue_init(&sh->queue);
     ngx_queue_init(&sh->peers);
+    ngx_queue_init(&sh->switches);
+    sh->switched = 1;
+    sh->saved = 1;
 
     if (ngx_http_mcp_init_limits(shpool, sh, zone->shm.size) != NGX_OK) {
         goto too_small;
@@ -143,6 +146,8 @@ ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data)
     }
 
     ngx_memcpy(shpool->log_ctx, " in mcp_zone", sizeof(" in mcp_zone"));
+
+    ngx_http_mcp_state_load(mmcf, zone->shm.log);
 
     return ngx_http_mcp_init_peers(mmcf, zone->shm.log);
 
