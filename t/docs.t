@@ -73,7 +73,7 @@ sub accepted {
     $conf =~ s/^ +access_log [^;]*;//mg;
     $conf =~ s/^http \{/http {\n%%HTTP%%/m;
     $conf =~ s{/var/(?:\w+/)*}{%%DIR%%/}g;
-    $secrets{$_} = 'x' for $conf =~ /\benv:(\w+)/g;
+    $secrets{$_} = 'A' x 43 . '=' for $conf =~ /\benv:(\w+)/g;
 
     $t = Sentinel::Test->new(conf => "%%GLOBALS%%\n$conf", env => \%secrets);
     ($status, $said) = $t->check;

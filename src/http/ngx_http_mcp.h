@@ -703,6 +703,7 @@ struct ngx_http_mcp_call_s {
     ngx_uint_t                   requests;   /* of the backend's, answered */
     ngx_event_t                  linger;
     ngx_str_t                    page;       /* instead of nginx's error page */
+    const char                  *refused;    /* why there is such a page */
     ngx_uint_t                   out_status; /* HTTP status of the answer */
     mcp_fault_t                  fault;
 

@@ -96,7 +96,8 @@ ngx_http_mcp_header_filter(ngx_http_request_t *r)
     fault.code = (int) (r->headers_out.status == 494 ? 431
                                                      : r->headers_out.status);
     fault.message.data = (u_char *)
-                         ngx_http_mcp_page_text(r->headers_out.status);
+                         (call->refused ? call->refused
+                          : ngx_http_mcp_page_text(r->headers_out.status));
     fault.message.len = ngx_strlen(fault.message.data);
 
     ngx_memzero(&none, sizeof(mcp_str_t));
@@ -113,7 +114,9 @@ ngx_http_mcp_header_filter(ngx_http_request_t *r)
     call->error_code = fault.code;
 
     if (call->outcome == NGX_HTTP_MCP_OUTCOME_NONE) {
-        call->outcome = NGX_HTTP_MCP_INVALID;
+        call->outcome = (fault.code == NGX_HTTP_UNAUTHORIZED
+                         || fault.code == NGX_HTTP_FORBIDDEN)
+                        ? NGX_HTTP_MCP_DENIED : NGX_HTTP_MCP_INVALID;
     }
 
     ngx_str_set(&r->headers_out.content_type, "application/json");

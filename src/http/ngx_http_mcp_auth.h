@@ -1,0 +1,164 @@
+
+/*
+ * What the files of authentication share:
+ *
+ *   ngx_http_mcp_auth.c           the access phase
+ *   ngx_http_mcp_auth_conf.c      the module, its directives
+ *   ngx_http_mcp_auth_keys.c      where keys come from
+ *   ngx_http_mcp_auth_token.c     tokens that were verified, in this worker
+ *   ngx_http_mcp_auth_answer.c    401 and 403
+ *   ngx_http_mcp_claim.c          claims, $mcp_claim_NAME
+ */
+
+
+#ifndef _NGX_HTTP_MCP_AUTH_H_INCLUDED_
+#define _NGX_HTTP_MCP_AUTH_H_INCLUDED_
+
+
+#include "ngx_http_mcp.h"
+
+#include "jwt.h"
+#include "pattern.h"
+
+
+extern ngx_module_t  ngx_http_mcp_auth_module;
+
+
+typedef struct ngx_http_mcp_entry_s  ngx_http_mcp_entry_t;
+
+
+/* --- keys ---------------------------------------------------------------- */
+
+
+/*
+ * What one mcp_auth_jwt_key names.  Keys that are fetched lie in the zone as
+ * text; each worker reads them anew when the generation there has changed.
+ */
+
+typedef struct {
+    ngx_str_t                    from;       /* as in the configuration */
+    ngx_str_t                    issuer;     /* its keys sign for this one
+                                                only; empty: for any */
+    mcp_jwks_t                   set;
+} ngx_http_mcp_key_source_t;
+
+
+/* The keys as they are now; NULL: they have not come yet. */
+
+const mcp_jwks_t *ngx_http_mcp_keys(ngx_http_mcp_key_source_t *source);
+
+/* env:, file: with the words behind it in cf->args, from the second on. */
+
+ngx_http_mcp_key_source_t *ngx_http_mcp_key_source(ngx_conf_t *cf);
+
+
+/* --- configuration ------------------------------------------------------- */
+
+
+typedef struct {
+    mcp_str_t                    name;
+    mcp_str_t                    value;
+} ngx_http_mcp_require_t;
+
+
+/* mcp_scope tools=PATTERN SCOPE ...: what calls of these need */
+
+typedef struct {
+    mcp_pattern_t                pattern;
+    ngx_array_t                  scopes;     /* mcp_str_t */
+} ngx_http_mcp_tool_scope_t;
+
+
+/* An mcp_pass that nothing was said of. */
+
+typedef struct {
+    ngx_http_core_srv_conf_t    *server;
+    u_char                      *file;
+    ngx_uint_t                   line;
+} ngx_http_mcp_open_t;
+
+
+typedef struct {
+    ngx_array_t                  open;       /* ngx_http_mcp_open_t */
+} ngx_http_mcp_auth_main_conf_t;
+
+
+typedef struct {
+    ngx_str_t                   *realm;      /* NULL: no token is wanted */
+    ngx_flag_t                   said;       /* mcp_auth_jwt was, if only off */
+    ngx_array_t                 *keys;       /* ngx_http_mcp_key_source_t * */
+    ngx_uint_t                   algs;
+    ngx_str_t                    issuer;
+    ngx_array_t                 *audience;   /* mcp_str_t */
+    time_t                       leeway;
+    ngx_array_t                 *require;    /* ngx_http_mcp_require_t */
+} ngx_http_mcp_auth_loc_conf_t;
+
+
+/* --- tokens that were verified ------------------------------------------- */
+
+
+/*
+ * One a token and location, so that all that the location asks of a token is
+ * asked once; but for its keys and its time, which change.
+ */
+
+struct ngx_http_mcp_entry_s {
+    ngx_http_mcp_token_t           token;
+
+    ngx_http_mcp_auth_loc_conf_t  *conf;
+    ngx_str_t                      text;
+    uint32_t                       hash;
+    mcp_jwt_t                      jwt;
+
+    ngx_http_mcp_key_source_t     *source;
+    unsigned                       alg;
+    u_char                         key[MCP_JWK_ID];
+
+    ngx_pool_t                    *pool;
+    ngx_uint_t                     refs;
+    ngx_http_mcp_entry_t          *next;     /* in its bucket */
+    ngx_queue_t                    queue;    /* by last use */
+    unsigned                       linked:1;
+};
+
+
+/* With a reference; NULL: not seen before, or its key is gone. */
+
+ngx_http_mcp_entry_t *ngx_http_mcp_entry_find(
+    ngx_http_mcp_auth_loc_conf_t *alcf, ngx_str_t *text);
+
+/* With a copy of the text and one reference, but not found yet. */
+
+ngx_http_mcp_entry_t *ngx_http_mcp_entry_create(
+    ngx_http_mcp_auth_loc_conf_t *alcf, ngx_str_t *text, ngx_log_t *log);
+void ngx_http_mcp_entry_remember(ngx_http_mcp_entry_t *entry);
+void ngx_http_mcp_entry_release(ngx_http_mcp_entry_t *entry);
+
+
+/* --- a request ----------------------------------------------------------- */
+
+
+typedef struct {
+    ngx_http_mcp_entry_t        *entry;      /* NULL: no token */
+} ngx_http_mcp_auth_ctx_t;
+
+
+/*
+ * 401 or 403.  error is that of RFC 6750, section 3.1 (NULL: no token came),
+ * why goes into the answer; scope may be NULL.
+ */
+
+ngx_int_t ngx_http_mcp_auth_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error, const char *why);
+
+
+/* --- the rest ------------------------------------------------------------ */
+
+
+ngx_int_t ngx_http_mcp_auth_handler(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_mcp_claim_add_variable(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_MCP_AUTH_H_INCLUDED_ */
