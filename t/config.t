@@ -245,7 +245,8 @@ unlike $said, qr/\[alert\]|signal/, 'and does not crash';
 for (['the least', 'location', 'mcp_pass one;'],
      ['all', 'location', 'mcp_pass all;'],
      ['a backend further down', 'server', '} mcp_backend last { ' . $url
-      . ' } server { location /x { mcp_pass last; }'],
+      . ' } server { listen 127.0.0.1:%%PORT:last%%; location /x { '
+      . 'mcp_pass last; }'],
      ['a zone', 'http', "mcp_zone 64k;\nmcp_catalog_size 64k;"],
      ['a prefix', 'backend', "$url\nprefix a.b-C_9;"],
      ['no prefix', 'backend', "$url\nprefix off;"],
