@@ -28,7 +28,7 @@ SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 OPT      := $(if $(filter 1,$(SAN)),-O1 $(SANFLAGS),-O2)
 CORE_CFLAGS := -std=gnu11 -g -fPIC $(OPT) $(WARN) -Isrc/core
-LIBS     := -ljansson -lcrypto
+LIBS     := -ljansson -lcrypto -lpcre2-8
 
 core     := $(wildcard src/core/*.c)
 bridge   := $(wildcard src/bridge/*.c)

@@ -14,6 +14,7 @@
 
 
 #include "message.h"
+#include "policy.h"
 
 
 typedef enum {
@@ -124,10 +125,21 @@ typedef struct {
     mcp_str_t             prefix;          /* put in front of tool and prompt
                                               names; may be empty */
     unsigned              disabled:1;      /* for who owns the view */
+
+    /* set in a view */
+
+    unsigned              completions:1;   /* it has the capability */
+    unsigned              hidden:1;        /* nothing of it is to be seen */
 } mcp_view_source_t;
 
 
-typedef struct {
+#define MCP_SEEN     1           /* it is there for the caller */
+#define MCP_SEEN_IF  2           /* ... but the arguments matter */
+
+
+typedef struct mcp_view_s  mcp_view_t;
+
+struct mcp_view_s {
     mcp_view_source_t    *source;
     unsigned              sources;
     struct {
@@ -137,6 +149,7 @@ typedef struct {
         uint32_t         *bucket;          /* item + 1; 0: empty */
         uint32_t          mask;
         int               offered;         /* some source has this capability */
+        unsigned char    *seen;            /* of every item; NULL: all are */
     } list[MCP_LISTS];
     mcp_str_t             instructions;    /* of all sources, plain text */
     int64_t               ttl_ms;          /* least of the sources; 0: one of
@@ -147,7 +160,11 @@ typedef struct {
     unsigned              completions:1;   /* some source has the capability */
     unsigned              partial:1;       /* a source is UNTRIED or FAILED */
     unsigned              untried:1;       /* a source is UNTRIED */
-} mcp_view_t;
+
+    const mcp_view_t     *whole;           /* what this is a part of; NULL: it
+                                              is no part */
+    const mcp_roles_t    *roles;           /* whose part */
+};
 
 
 /*
@@ -184,16 +201,40 @@ int mcp_view_build(mcp_view_t *view, mcp_arena_t *arena, mcp_arena_t *scratch,
     void *data) MCP_MUSTCHECK;
 
 
+/*
+ * What those roles may see of a view: for all that is asked below, of reply.h
+ * too, there is nothing else then.  The view and the roles must outlive it.
+ * MCP_OK or MCP_NOMEM.
+ */
+
+int mcp_view_restrict(mcp_view_t *part, const mcp_view_t *view,
+    mcp_arena_t *arena, const mcp_roles_t *roles) MCP_MUSTCHECK;
+
+
+/* The kind of rules that a list is subject to. */
+
+#define mcp_view_kind(list)                                                   \
+    ((list) == MCP_TEMPLATES ? MCP_POLICY_RESOURCES                           \
+                             : (mcp_policy_kind_e) (list))
+
+
 /* The item of that exposed name or URI, or NULL.  Time does not grow with n. */
 
 const mcp_item_t *mcp_view_find(const mcp_view_t *view, mcp_list_e list,
     const unsigned char *name, size_t len);
 
 
+/* Whether the arguments matter to who may call it (MCP_SEEN_IF). */
+
+int mcp_view_conditional(const mcp_view_t *view, mcp_list_e list,
+    const mcp_item_t *item);
+
+
 /*
  * The source that serves a resource: of the item with that URI, else of the
  * first template that it fits, in the order of sources (of the first
- * MCP_TEMPLATES_MAX); -1: none.
+ * MCP_TEMPLATES_MAX); -1: none.  To a part of a view templates need not belong:
+ * it is the URI that must be allowed.
  */
 
 #define MCP_TEMPLATES_MAX  1024

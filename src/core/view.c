@@ -42,10 +42,23 @@ mcp_view_lookup(const mcp_view_t *view, mcp_list_e list,
 }
 
 
+static int
+mcp_view_seen(const mcp_view_t *view, mcp_list_e list, const mcp_item_t *item)
+{
+    const unsigned char  *seen;
+
+    seen = view->list[list].seen;
+
+    return seen == NULL || seen[item - view->list[list].item];
+}
+
+
 const mcp_item_t *
 mcp_view_find(const mcp_view_t *view, mcp_list_e list,
     const unsigned char *name, size_t len)
 {
+    const mcp_item_t  *item;
+
     if (view->list[list].n == 0 || len == 0) {
         return NULL;
     }
@@ -54,14 +67,29 @@ mcp_view_find(const mcp_view_t *view, mcp_list_e list,
         return NULL;
     }
 
-    return mcp_view_lookup(view, list, name, len,
+    item = mcp_view_lookup(view, list, name, len,
                            mcp_view_hash(view, name, len));
+
+    return (item != NULL && mcp_view_seen(view, list, item)) ? item : NULL;
+}
+
+
+int
+mcp_view_conditional(const mcp_view_t *view, mcp_list_e list,
+    const mcp_item_t *item)
+{
+    const unsigned char  *seen;
+
+    seen = view->list[list].seen;
+
+    return seen != NULL && (seen[item - view->list[list].item] & MCP_SEEN_IF);
 }
 
 
 int
 mcp_view_resource(const mcp_view_t *view, const mcp_str_t *uri)
 {
+    int                denied;
     unsigned           i, n;
     const mcp_item_t  *item;
 
@@ -75,12 +103,25 @@ mcp_view_resource(const mcp_view_t *view, const mcp_str_t *uri)
         n = MCP_TEMPLATES_MAX;
     }
 
+    denied = -1;
+
     for (i = 0; i < n; i++) {
         item = &view->list[MCP_TEMPLATES].item[i];
 
-        if (mcp_template_match(&item->native, uri)) {
+        if ((int) item->source == denied
+            || !mcp_template_match(&item->native, uri))
+        {
+            continue;
+        }
+
+        if (view->roles == NULL
+            || mcp_policy_uri(view->roles,
+                              &view->source[item->source].source->name, uri))
+        {
             return (int) item->source;
         }
+
+        denied = (int) item->source;
     }
 
     return -1;
@@ -91,12 +132,19 @@ unsigned
 mcp_view_page(const mcp_view_t *view, mcp_list_e list, mcp_era_e era,
     unsigned from, unsigned max, mcp_buf_t *b)
 {
-    unsigned          i, n;
-    const mcp_str_t  *text;
+    unsigned              i, n;
+    const mcp_str_t      *text;
+    const unsigned char  *seen;
 
     n = 0;
+    seen = view->list[list].seen;
 
     for (i = from; i < view->list[list].n; i++) {
+
+        if (seen != NULL && !seen[i]) {
+            continue;
+        }
+
         text = &view->list[list].item[i].json[era == MCP_ERA_MODERN];
 
         if (text->data == NULL || view->list[list].item[i].disabled) {

@@ -57,6 +57,17 @@ const mcp_item_t *mcp_view_lookup(const mcp_view_t *view, mcp_list_e list,
     const unsigned char *name, size_t len, uint32_t hash);
 
 
+/* Of the sources that are not hidden: see view_restrict.c. */
+
+void mcp_view_ttl(mcp_view_t *view);
+int mcp_view_instructions(mcp_view_t *view, mcp_arena_t *arena)
+    MCP_MUSTCHECK;
+
+/* Resources are one capability with their templates. */
+
+void mcp_view_offer(mcp_view_t *view);
+
+
 /*
  * Reads the element at hand into *item, whose source is set.  MCP_OK,
  * MCP_NOMEM, or MCP_NONE: it is left out, and the log has heard it.

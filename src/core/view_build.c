@@ -235,7 +235,8 @@ mcp_view_capabilities(mcp_builder_t *vb, unsigned i)
     view->list[MCP_TOOLS].offered |= mcp_view_capable(&tape, "tools");
     view->list[MCP_PROMPTS].offered |= mcp_view_capable(&tape, "prompts");
     view->list[MCP_RESOURCES].offered |= mcp_view_capable(&tape, "resources");
-    view->completions |= mcp_view_capable(&tape, "completions");
+    view->source[i].completions = mcp_view_capable(&tape, "completions");
+    view->completions |= view->source[i].completions;
 
     return MCP_OK;
 }
@@ -247,13 +248,11 @@ static int
 mcp_view_sources(mcp_builder_t *vb)
 {
     int                  rc;
-    int64_t              ttl;
     unsigned             i;
     mcp_view_t          *view;
     const mcp_source_t  *s;
 
     view = vb->view;
-    ttl = -1;
 
     for (i = 0; i < view->sources; i++) {
         s = view->source[i].source;
@@ -262,35 +261,62 @@ mcp_view_sources(mcp_builder_t *vb)
         view->partial |= (s->state == MCP_SOURCE_UNTRIED
                           || s->state == MCP_SOURCE_FAILED);
 
-        if (i == 0 || s->ttl_ms < ttl) {
-            ttl = s->ttl_ms;
-        }
-
         rc = mcp_view_capabilities(vb, i);
         if (rc != MCP_OK) {
             return rc;
         }
     }
 
-    view->ttl_ms = (ttl > 0) ? ttl : 0;
+    mcp_view_ttl(view);
 
     return MCP_OK;
 }
 
 
-static int
-mcp_view_instructions(mcp_builder_t *vb)
+void
+mcp_view_ttl(mcp_view_t *view)
+{
+    int64_t   ttl, least;
+    unsigned  i;
+
+    least = -1;
+
+    for (i = 0; i < view->sources; i++) {
+        ttl = view->source[i].source->ttl_ms;
+
+        if (view->source[i].hidden) {
+            continue;
+        }
+
+        if (ttl <= 0) {
+            least = 0;
+            break;
+        }
+
+        if (least < 0 || ttl < least) {
+            least = ttl;
+        }
+    }
+
+    view->ttl_ms = (least > 0) ? least : 0;
+}
+
+
+int
+mcp_view_instructions(mcp_view_t *view, mcp_arena_t *arena)
 {
     size_t               len;
     unsigned             i;
     mcp_buf_t            b;
-    mcp_view_t          *view;
     const mcp_source_t  *s;
-
-    view = vb->view;
 
     if (view->sources == 1) {
         view->instructions = view->source[0].source->instructions;
+
+        if (view->source[0].hidden) {
+            view->instructions.len = 0;
+        }
+
         return MCP_OK;
     }
 
@@ -299,18 +325,18 @@ mcp_view_instructions(mcp_builder_t *vb)
     for (i = 0; i < view->sources; i++) {
         s = view->source[i].source;
 
-        if (s->instructions.len != 0) {
+        if (s->instructions.len != 0 && !view->source[i].hidden) {
             len += sizeof("## \n\n\n\n") - 1 + s->name.len
                    + s->instructions.len;
         }
     }
 
-    mcp_buf_init(&b, vb->arena, len);
+    mcp_buf_init(&b, arena, len);
 
     for (i = 0; i < view->sources; i++) {
         s = view->source[i].source;
 
-        if (s->instructions.len != 0) {
+        if (s->instructions.len != 0 && !view->source[i].hidden) {
             mcp_buf_literal(&b, "## ");
             mcp_buf_str(&b, &s->name);
             mcp_buf_literal(&b, "\n\n");
@@ -326,9 +352,7 @@ mcp_view_instructions(mcp_builder_t *vb)
 }
 
 
-/* Resources are one capability with their templates. */
-
-static void
+void
 mcp_view_offer(mcp_view_t *view)
 {
     int  offered;
@@ -365,7 +389,10 @@ mcp_view_build(mcp_view_t *view, mcp_arena_t *arena, mcp_arena_t *scratch,
             return MCP_NOMEM;
         }
 
-        view->sources = n;
+        for (view->sources = 0; view->sources < n; view->sources++) {
+            view->source[view->sources].completions = 0;
+            view->source[view->sources].hidden = 0;
+        }
     }
 
     if (RAND_bytes((unsigned char *) view->key, sizeof(view->key)) != 1) {
@@ -379,7 +406,7 @@ mcp_view_build(mcp_view_t *view, mcp_arena_t *arena, mcp_arena_t *scratch,
     rc = mcp_view_sources(&vb);
 
     if (rc == MCP_OK) {
-        rc = mcp_view_instructions(&vb);
+        rc = mcp_view_instructions(view, arena);
     }
 
     if (rc == MCP_OK) {

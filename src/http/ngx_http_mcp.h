@@ -29,6 +29,7 @@ typedef struct ngx_http_mcp_call_s  ngx_http_mcp_call_t;
 typedef struct ngx_http_mcp_exchange_s  ngx_http_mcp_exchange_t;
 typedef struct ngx_http_mcp_fetch_s  ngx_http_mcp_fetch_t;
 typedef struct ngx_http_mcp_gather_s  ngx_http_mcp_gather_t;
+typedef struct ngx_http_mcp_parts_s  ngx_http_mcp_parts_t;
 typedef struct ngx_http_mcp_backend_s  ngx_http_mcp_backend_t;
 typedef struct ngx_http_mcp_snapshot_s  ngx_http_mcp_snapshot_t;
 typedef struct ngx_http_mcp_audit_call_s  ngx_http_mcp_audit_call_t;
@@ -575,12 +576,13 @@ struct ngx_http_mcp_snapshot_s {
     mcp_source_t                *source;     /* one a backend, by its index */
     mcp_view_t                 **view;       /* one an mcp_pass; NULL: not
                                                 built yet */
+    ngx_http_mcp_parts_t        *parts;      /* of the views, for roles */
 };
 
 
 /*
- * The newest view of what this location offers; it stays until the pool of
- * the request is destroyed.  NULL: no memory.
+ * The newest view of what this location offers to this caller; it stays until
+ * the pool of the request is destroyed.  NULL: no memory.
  */
 
 mcp_view_t *ngx_http_mcp_view(ngx_http_request_t *r);

@@ -60,7 +60,9 @@ ngx_http_mcp_client_sessions_open(ngx_http_mcp_call_t *call,
     mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
 
     for (i = 0; i < mlcf->nbackends; i++) {
-        if (mlcf->backends[i]->session == NGX_HTTP_MCP_SESSION_CLIENT) {
+        if (mlcf->backends[i]->session == NGX_HTTP_MCP_SESSION_CLIENT
+            && !call->view->source[i].hidden)
+        {
             break;
         }
     }
@@ -94,7 +96,8 @@ ngx_http_mcp_client_sessions_open(ngx_http_mcp_call_t *call,
         be = mlcf->backends[i];
 
         if (be->session != NGX_HTTP_MCP_SESSION_CLIENT
-            || call->view->source[i].disabled)
+            || call->view->source[i].disabled
+            || call->view->source[i].hidden)
         {
             continue;
         }

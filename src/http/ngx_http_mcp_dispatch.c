@@ -29,6 +29,7 @@ static void ngx_http_mcp_read_resource(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_complete(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_to_source(ngx_http_mcp_call_t *call,
     ngx_uint_t source);
+static void ngx_http_mcp_denied(ngx_http_mcp_call_t *call, mcp_list_e list);
 static void ngx_http_mcp_unknown_method(ngx_http_mcp_call_t *call);
 static void ngx_http_mcp_unknown_name(ngx_http_mcp_call_t *call,
     const char *what);
@@ -544,6 +545,8 @@ ngx_http_mcp_call_tool(ngx_http_mcp_call_t *call, mcp_list_e list)
             return;
         }
 
+        ngx_http_mcp_denied(call, list);
+
         if (list == MCP_PROMPTS && !call->view->list[list].offered) {
             ngx_http_mcp_unknown_method(call);
             return;
@@ -574,6 +577,8 @@ ngx_http_mcp_read_resource(ngx_http_mcp_call_t *call)
     if (ngx_http_mcp_wait(call) == NGX_AGAIN) {
         return;
     }
+
+    ngx_http_mcp_denied(call, MCP_RESOURCES);
 
     if (!call->view->list[MCP_RESOURCES].offered) {
         ngx_http_mcp_unknown_method(call);
@@ -625,6 +630,7 @@ ngx_http_mcp_complete(ngx_http_mcp_call_t *call)
                   : mcp_view_resource(call->view, &call->message.name);
 
     if (source < 0) {
+        ngx_http_mcp_denied(call, MCP_TEMPLATES);
         ngx_http_mcp_unknown_name(call, "resource");
         return;
     }
@@ -647,6 +653,32 @@ ngx_http_mcp_to_source(ngx_http_mcp_call_t *call, ngx_uint_t source)
     call->backend_era = call->own ? MCP_ERA_LEGACY : call->source->era;
 
     ngx_http_mcp_gates_run(call);
+}
+
+
+/*
+ * What the caller's roles do not show is answered as what is not there; the
+ * log alone is told which it was.  Both are looked for as long.
+ */
+
+static void
+ngx_http_mcp_denied(ngx_http_mcp_call_t *call, mcp_list_e list)
+{
+    mcp_str_t         *name;
+    const mcp_view_t  *whole;
+
+    name = &call->message.name;
+    whole = call->view->whole;
+
+    if (whole == NULL) {
+        return;
+    }
+
+    if (mcp_view_find(whole, list, name->data, name->len) != NULL
+        || (list >= MCP_RESOURCES && mcp_view_resource(whole, name) >= 0))
+    {
+        call->outcome = NGX_HTTP_MCP_DENIED;
+    }
 }
 
 

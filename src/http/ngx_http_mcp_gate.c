@@ -2,10 +2,11 @@
 /* What a call must pass, in this order, before it goes to its backend. */
 
 
-#include "ngx_http_mcp.h"
+#include "ngx_http_mcp_policy.h"
 
 
 static ngx_http_mcp_gate_pt  ngx_http_mcp_gates[] = {
+    ngx_http_mcp_policy_gate,
     ngx_http_mcp_disable_gate,
     ngx_http_mcp_limit_gate,
     ngx_http_mcp_audit_gate,     /* the last: what it records is executed */

@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_http_mcp.h"
+#include "ngx_http_mcp_policy.h"
 
 
 static void ngx_http_mcp_snapshot_cleanup(void *data);
@@ -150,6 +150,7 @@ void
 ngx_http_mcp_snapshot_release(ngx_http_mcp_snapshot_t *snap)
 {
     if (--snap->refs == 0) {
+        ngx_http_mcp_policy_release(snap);
         ngx_destroy_pool(snap->pool);
     }
 }
@@ -258,7 +259,7 @@ ngx_http_mcp_view(ngx_http_request_t *r)
     cln->data = snap;
     snap->refs++;
 
-    return view;
+    return ngx_http_mcp_policy_view(r, snap, view);
 }
 
 
@@ -308,6 +309,8 @@ ngx_http_mcp_views_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log)
         vl.view = i;
         (void) ngx_http_mcp_view_create(snap, mlcf[i], &vl);
     }
+
+    ngx_http_mcp_policy_check(mmcf, snap, log);
 
     ngx_http_mcp_snapshot_release(snap);
 }

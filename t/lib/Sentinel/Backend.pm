@@ -9,7 +9,7 @@ package Sentinel::Backend;
 #
 # Options: tools, prompts, resources, templates (Sentinel::Tools has some
 # tools by name); page (members of a page of a list); answer (json, sse);
-# ttl, scope (modern); versions, session => 0, get => 1 (legacy);
+# instructions; ttl, scope (modern); versions, session => 0, get => 1 (legacy);
 # unix => 1; start => 0; call => { tool => code }, on => { method => code },
 # before => code, which is asked first and returns true if it answered.
 #
@@ -430,8 +430,18 @@ sub do_initialize {
 
     return { protocolVersion => $version,
              capabilities => $self->capabilities,
-             serverInfo => { name => $self->{name}, version => '1.0' } };
+             serverInfo => { name => $self->{name}, version => '1.0' },
+             $self->said };
 }
+
+
+sub said {
+    my ($self) = @_;
+
+    return defined $self->{instructions}
+           ? (instructions => $self->{instructions}) : ();
+}
+
 
 sub do_ping { return {} }
 
@@ -487,6 +497,7 @@ sub do_server_discover {
         supportedVersions => ['2026-07-28'],
         capabilities => $self->capabilities,
         serverInfo => { name => $self->{name}, version => '1.0' },
+        $self->said,
     }, 1);
 }
 
