@@ -344,6 +344,13 @@ mcp_forward(const mcp_message_t *m, const mcp_forward_t *fw,
         }
     }
 
+    if (fw->state.data != NULL && m->request_state != 0) {
+        rc = mcp_edit_replace(&ed, m->request_state, &fw->state);
+        if (rc != MCP_OK) {
+            return rc;
+        }
+    }
+
     if (fw->token.data != NULL && m->progress_token != 0) {
         rc = mcp_edit_replace(&ed, m->progress_token, &fw->token);
         if (rc != MCP_OK) {

@@ -40,6 +40,8 @@ typedef struct {
     mcp_str_t             token;           /* JSON text in place of the
                                               progress token; data NULL: leave
                                               it */
+    mcp_str_t             state;           /* likewise in place of
+                                              params.requestState */
     mcp_era_e             client;          /* era of the client */
     mcp_era_e             backend;         /* era of the backend */
     mcp_str_t             version;         /* modern backend behind a legacy
@@ -54,7 +56,8 @@ typedef struct {
  * The edits that turn a client's tools/call, prompts/get, resources/read or
  * completion/complete into what the backend gets:
  *
- *   - the id, the name and the progress token are replaced;
+ *   - the id, the name, the progress token and the requestState are
+ *     replaced;
  *   - modern client, modern backend: the tasks extension
  *     ("io.modelcontextprotocol/tasks" in clientCapabilities.extensions) is
  *     left out, since the gateway does not carry it;

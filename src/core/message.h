@@ -138,6 +138,8 @@ typedef struct {
                                               resource URI, task id */
     uint32_t              arguments;       /* params.arguments */
     uint32_t              cursor;          /* params.cursor, a string */
+    uint32_t              request_state;   /* params.requestState, of any
+                                              type */
     uint32_t              progress_token;  /* params._meta.progressToken */
     uint32_t              version_node;    /* params._meta[...protocolVersion]:
                                               a string */

@@ -311,6 +311,8 @@ mcp_parse_params(mcp_parse_t *ps, uint32_t params)
         return MCP_NOMEM;
     }
 
+    ps->m->request_state = value[MCP_PARAMS_STATE];
+
     if (ps->odd != 0) {
         return mcp_parse_refuse_odd(ps);
     }

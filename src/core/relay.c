@@ -54,6 +54,7 @@ static int mcp_relay_add_uri(mcp_relay_feed_t *f,
     const mcp_json_token_t *tok);
 static int mcp_relay_settle(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
 static int mcp_relay_scalar(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
+static int mcp_relay_state(mcp_relay_feed_t *f, const mcp_json_token_t *tok);
 static int mcp_relay_hold(mcp_relay_feed_t *f, const mcp_json_token_t *tok,
     size_t limit);
 
@@ -679,6 +680,12 @@ mcp_relay_scalar(mcp_relay_feed_t *f, const mcp_json_token_t *tok)
 
     re = f->re;
 
+    if (re->field == MCP_RELAY_F_STATE && re->conf->state != NULL
+        && tok->type == MCP_JSON_STRING)
+    {
+        return mcp_relay_state(f, tok);
+    }
+
     limit = (re->field == MCP_RELAY_F_METHOD) ? MCP_RELAY_HELD_MAX
                                               : MCP_RELAY_VALUE_MAX;
 
@@ -725,6 +732,51 @@ mcp_relay_scalar(mcp_relay_feed_t *f, const mcp_json_token_t *tok)
     f->copied = tok->end;
 
     return mcp_relay_put(f, to->data, to->len);
+}
+
+
+/* A piece of a requestState, of which nothing goes out as it is. */
+
+static int
+mcp_relay_state(mcp_relay_feed_t *f, const mcp_json_token_t *tok)
+{
+    int                      rc;
+    mcp_buf_t               *state;
+    mcp_str_t                value, sealed;
+    const mcp_relay_conf_t  *conf;
+
+    conf = f->re->conf;
+    state = conf->state;
+
+    if (tok->first) {
+        state->len = 0;
+
+        rc = mcp_relay_off(f, tok->start);
+        if (rc != MCP_OK) {
+            return rc;
+        }
+    }
+
+    mcp_buf_append(state, tok->start, (size_t) (tok->end - tok->start));
+
+    if (state->failed) {
+        return mcp_relay_fail(f->re, "the requestState is too long");
+    }
+
+    if (!tok->last) {
+        return MCP_OK;
+    }
+
+    value.data = state->data;
+    value.len = state->len;
+
+    if (conf->seal(conf->data, &value, &sealed) != MCP_OK) {
+        return mcp_relay_fail(f->re, "the requestState could not be sealed");
+    }
+
+    f->copied = tok->end;
+
+    return mcp_relay_put(f, sealed.data, sealed.len);
 }
 
 

@@ -47,6 +47,16 @@ typedef struct {
     mcp_str_t             uri;         /* JSON text of the resource that is
                                           read; empty: none */
     mcp_str_t             client_version;
+
+    /*
+     * Puts another string in the place of a result's requestState; both are
+     * JSON text.  state has room for it, up to its max; NULL: it stands.
+     */
+
+    int                 (*seal)(void *data, const mcp_str_t *value,
+                              mcp_str_t *out);
+    void                 *data;
+    mcp_buf_t            *state;
     unsigned              max_depth;
     unsigned              lines:1;     /* line ends may stay as they are */
 } mcp_relay_conf_t;
@@ -55,6 +65,8 @@ typedef struct {
 #define MCP_RELAY_METHOD_MAX  64
 #define MCP_RELAY_VALUE_MAX   256    /* a longer id is refused, a longer token
                                         passes as it is */
+#define MCP_RELAY_STATE_MAX   65536  /* of a requestState; a longer one is
+                                        refused */
 #define MCP_RELAY_HELD_MAX    416    /* METHOD_MAX bytes, all as \u escapes */
 
 
@@ -122,6 +134,7 @@ void mcp_relay_init(mcp_relay_t *re, const mcp_relay_conf_t *conf);
  *     other id stands (the caller refuses the message, by id_ours).  Ids and
  *     tokens are equal by value: "a" is "\u0061", 1 is 1.0, but never "1";
  *   - params.progressToken equal to conf->token becomes conf->client_token;
+ *   - a string that is result.requestState goes through conf->seal();
  *   - modern client, legacy backend: the result gets "resultType":"complete"
  *     as its first member (and, for resources/read, "ttlMs":0,
  *     "cacheScope":"private"); members of these names that were there are
@@ -140,7 +153,7 @@ void mcp_relay_init(mcp_relay_t *re, const mcp_relay_conf_t *conf);
  *
  *   MCP_OK, what out() returned, or MCP_ERROR with re->why: not JSON, not one
  *   object, two of a member that matters (jsonrpc, id, method, result, error;
- *   result.resultType, result.isError), two of result, error and method, a
+ *   result.resultType, result.isError, result.requestState), two of result, error and method, a
  *   method that is no string, an id that is no string, number or null, or is
  *   too long, too deep.  After anything but MCP_OK the message is over: every
  *   later call is MCP_ERROR.

@@ -12,7 +12,8 @@
      | mcp_relay_bit(MCP_RELAY_F_METHOD) | mcp_relay_bit(MCP_RELAY_F_RESULT)  \
      | mcp_relay_bit(MCP_RELAY_F_ERROR)                                       \
      | mcp_relay_bit(MCP_RELAY_F_RESULT_TYPE)                                 \
-     | mcp_relay_bit(MCP_RELAY_F_IS_ERROR))
+     | mcp_relay_bit(MCP_RELAY_F_IS_ERROR)                                    \
+     | mcp_relay_bit(MCP_RELAY_F_STATE))
 
 #define MCP_RELAY_WHAT                                                        \
     (mcp_relay_bit(MCP_RELAY_F_METHOD) | mcp_relay_bit(MCP_RELAY_F_RESULT)    \
@@ -41,6 +42,7 @@ static const mcp_relay_name_t  mcp_relay_in_result[] = {
     { MCP_RELAY_F_TTL, mcp_string("ttlMs") },
     { MCP_RELAY_F_SCOPE, mcp_string("cacheScope") },
     { MCP_RELAY_F_STRUCTURED, mcp_string("structuredContent") },
+    { MCP_RELAY_F_STATE, mcp_string("requestState") },
     { MCP_RELAY_NONE, mcp_null_string }
 };
 

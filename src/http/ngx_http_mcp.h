@@ -687,6 +687,8 @@ struct ngx_http_mcp_call_s {
                                                 one, if any */
     ngx_str_t                    upstream_session;
     ngx_str_t                    upstream_version;
+    mcp_str_t                    request_state;  /* as the backend gave it */
+    mcp_buf_t                    state;      /* ... and gives it */
     void                       **renew;      /* see ngx_http_mcp_proxy_renew()
                                                 */
 
@@ -812,6 +814,12 @@ void ngx_http_mcp_audit_manager(ngx_cycle_t *cycle);
 /* ngx_http_mcp_variables.c */
 
 ngx_str_t *ngx_http_mcp_outcome_name(ngx_http_mcp_outcome_e outcome);
+
+/* ngx_http_mcp_mrtr.c: requestState, sealed for the client that gets it */
+
+ngx_int_t ngx_http_mcp_mrtr_gate(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+void ngx_http_mcp_mrtr_relay(ngx_http_mcp_call_t *call);
 
 /* ngx_http_mcp_proxy.c: a call that goes to call->backend */
 

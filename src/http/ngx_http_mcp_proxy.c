@@ -253,6 +253,7 @@ ngx_http_mcp_proxy_body(ngx_http_mcp_call_t *call, ngx_http_mcp_exchange_t *x)
     fw.backend = call->backend_era;
     fw.version = call->source->version;
     fw.client_info = call->session.client_info;
+    fw.state = call->request_state;
 
     if (call->item != NULL
         && call->item->native.len != call->item->exposed.len)

@@ -33,6 +33,8 @@ ngx_http_mcp_relay_init(ngx_http_mcp_call_t *call)
     rc->client_version = call->version;
     rc->max_depth = NGX_HTTP_MCP_DEPTH;
 
+    ngx_http_mcp_mrtr_relay(call);
+
     if (rc->method == MCP_RESOURCES_READ && rc->client == MCP_ERA_MODERN
         && rc->backend == MCP_ERA_LEGACY)
     {

@@ -232,6 +232,31 @@ test_token(void **state)
 }
 
 
+static void
+test_state(void **state)
+{
+    defaults(MCP_ERA_MODERN, MCP_ERA_MODERN);
+    mcp_str_set(&fw.state, "\"in\"");
+
+    becomes_text("{\"id\":1," HEAD "\"tools/call\",\"params\":{"
+                 "\"requestState\":\"out\",\"name\":\"x\",\"arguments\":{"
+                 "\"requestState\":\"out\"}}}",
+                 "{\"id\":77," HEAD "\"tools/call\",\"params\":{"
+                 "\"requestState\":\"in\",\"name\":\"x\",\"arguments\":{"
+                 "\"requestState\":\"out\"}}}");
+    becomes_text("{\"id\":1," HEAD "\"tools/call\",\"params\":{"
+                 "\"name\":\"x\"}}",
+                 "{\"id\":77," HEAD "\"tools/call\",\"params\":{"
+                 "\"name\":\"x\"}}");
+
+    fw.state.data = NULL;
+    becomes_text("{\"id\":1," HEAD "\"tools/call\",\"params\":{"
+                 "\"name\":\"x\",\"requestState\":{}}}",
+                 "{\"id\":77," HEAD "\"tools/call\",\"params\":{"
+                 "\"name\":\"x\",\"requestState\":{}}}");
+}
+
+
 /* --- eras ----------------------------------------------------------------- */
 
 
@@ -577,6 +602,7 @@ main(void)
         msg_test(test_id),
         msg_test(test_name),
         msg_test(test_token),
+        msg_test(test_state),
         msg_test(test_reserved_members),
         msg_test(test_modern_to_legacy),
         msg_test(test_legacy_to_modern),

@@ -1024,6 +1024,109 @@ test_long_values(void **state)
 }
 
 
+/* What is sealed is the whole of a state, wherever the input was cut. */
+
+static int
+seal(void *data, const mcp_str_t *value, mcp_str_t *out)
+{
+    mcp_buf_t  *b;
+
+    b = data;
+    b->len = 0;
+    mcp_buf_literal(b, "<");
+    mcp_buf_str(b, value);
+    mcp_buf_literal(b, ">");
+
+    out->data = b->data;
+    out->len = b->len;
+
+    return b->failed || value->len == 5 ? MCP_ERROR : MCP_OK;
+}
+
+
+static void
+test_states(void **state)
+{
+    run_t              run;
+    size_t             i, j, len;
+    mcp_buf_t          room, out;
+    mcp_arena_t       *arena;
+    mcp_relay_conf_t   conf;
+
+    /* in, out; NULL: refused */
+
+    static const char  *cases[][2] = {
+        { VI "\"result\":{\"requestState\":\"a\\u00e4b\"}}",
+          VO "\"result\":{\"requestState\":<\"a\\u00e4b\">}}" },
+        { VI "\"result\":{\"a\":1, \"request\\u0053tate\" : \"\" ,\"b\":2}}",
+          VO "\"result\":{\"a\":1, \"request\\u0053tate\" : <\"\"> ,"
+          "\"b\":2}}" },
+        { VI "\"result\":{\"requestState\":null}}",
+          VO "\"result\":{\"requestState\":null}}" },
+        { VI "\"result\":{\"requestState\":{\"requestState\":\"a\"}}}",
+          VO "\"result\":{\"requestState\":{\"requestState\":\"a\"}}}" },
+        { VI "\"result\":{\"x\":{\"requestState\":\"a\"}}}",
+          VO "\"result\":{\"x\":{\"requestState\":\"a\"}}}" },
+        { VI "\"error\":{\"requestState\":\"a\"}}",
+          VO "\"error\":{\"requestState\":\"a\"}}" },
+        { VI "\"result\":{\"requestState\":\"a\",\"requestState\":1}}",
+          NULL },
+        { VI "\"result\":{\"requestState\":\"bad\"}}", NULL },
+        { VI "\"result\":{\"requestState\":\"a\"", NULL }
+    };
+
+    arena = mcp_arena_create();
+    assert_non_null(arena);
+
+    mcp_buf_init(&room, arena, 0);
+    mcp_buf_init(&out, arena, 0);
+    room.max = 20;
+
+    conf = conf_of(MM);
+    conf.state = &room;
+    conf.seal = seal;
+    conf.data = &out;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        len = strlen(cases[i][0]);
+
+        for (j = 0; j <= len; j++) {
+            start(&run, &conf);
+            feed(&run, cases[i][0], j);
+            feed(&run, cases[i][0] + j, len - j);
+            finish(&run);
+
+            if (cases[i][1] == NULL) {
+                assert_int_equal(run.rc, MCP_ERROR);
+
+            } else {
+                assert_int_equal(run.rc, MCP_DONE);
+                assert_int_equal(run.len, strlen(cases[i][1]));
+                assert_memory_equal(run.data, cases[i][1], run.len);
+            }
+
+            free(run.data);
+        }
+    }
+
+    /* one that is too long */
+
+    start(&run, &conf);
+    feed(&run, cases[0][0], strlen(VI "\"result\":{\"requestState\":\""));
+
+    for (i = 0; run.rc == MCP_OK && i < 40; i++) {
+        feed(&run, "x", 1);
+    }
+
+    assert_int_equal(run.rc, MCP_ERROR);
+    assert_int_equal(i, 20);
+    assert_string_equal(run.re.why, "the requestState is too long");
+
+    free(run.data);
+    mcp_arena_destroy(arena);
+}
+
+
 /* The beginning of a value that is too long is not taken for the whole. */
 
 static void
@@ -1593,6 +1696,7 @@ main(void)
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_cut_values),
+        cmocka_unit_test(test_states),
         cmocka_unit_test(test_to_modern),
         cmocka_unit_test(test_error_codes),
         cmocka_unit_test(test_to_legacy),
