@@ -27,7 +27,8 @@ static ngx_int_t ngx_http_mcp_mrtr_of(ngx_http_mcp_call_t *call,
     ngx_http_mcp_mrtr_t *state);
 static int ngx_http_mcp_mrtr_seal(void *data, const mcp_str_t *value,
     mcp_str_t *out);
-static ngx_int_t ngx_http_mcp_mrtr_refuse(mcp_fault_t *fault);
+static ngx_int_t ngx_http_mcp_mrtr_refuse(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
 
 
 ngx_int_t
@@ -52,7 +53,7 @@ ngx_http_mcp_mrtr_gate(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
     if (call->message.tape.node[call->message.request_state].type
         != MCP_JSON_STRING)
     {
-        return ngx_http_mcp_mrtr_refuse(fault);
+        return ngx_http_mcp_mrtr_refuse(call, fault);
     }
 
     mmcf = ngx_http_get_module_main_conf(call->request, ngx_http_mcp_module);
@@ -72,7 +73,7 @@ ngx_http_mcp_mrtr_gate(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
     }
 
     if (rc != MCP_OK || plain.len < sizeof(ngx_http_mcp_mrtr_t)) {
-        return ngx_http_mcp_mrtr_refuse(fault);
+        return ngx_http_mcp_mrtr_refuse(call, fault);
     }
 
     ngx_memcpy(&was, plain.data, sizeof(ngx_http_mcp_mrtr_t));
@@ -81,7 +82,7 @@ ngx_http_mcp_mrtr_gate(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
         || ngx_memcmp(was.identity, state.identity, MCP_IDENTITY_HASH) != 0
         || ngx_memcmp(was.what, state.what, MCP_IDENTITY_HASH) != 0)
     {
-        return ngx_http_mcp_mrtr_refuse(fault);
+        return ngx_http_mcp_mrtr_refuse(call, fault);
     }
 
     plain.data += sizeof(ngx_http_mcp_mrtr_t);
@@ -102,8 +103,11 @@ ngx_http_mcp_mrtr_gate(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
 
 
 static ngx_int_t
-ngx_http_mcp_mrtr_refuse(mcp_fault_t *fault)
+ngx_http_mcp_mrtr_refuse(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault)
 {
+    call->outcome = NGX_HTTP_MCP_INVALID;
+
     fault->code = MCP_E_PARAMS;
     fault->status = NGX_HTTP_OK;
     mcp_str_set(&fault->message, "requestState is not one that was given to "
