@@ -1,7 +1,9 @@
 # The quick start does what it says: two real servers behind one endpoint,
-# reachable from this machine only, gone when it is told to stop.
+# reachable from this machine and with a token only, gone when it is told to
+# stop.
 
 use Sentinel::Test;
+use Sentinel::Checks;
 
 my $port = free_port();
 my $run = spawn(command => ['scripts/quickstart'], env => { PORT => $port },
@@ -12,9 +14,50 @@ like $said, qr{http://127\.0\.0\.1:$port/mcp}, 'says where it is';
 like $said, qr/\beverything_echo\b/, 'lists tools of the legacy server';
 like $said, qr/\bcontext7_query-docs\b/, 'and of the modern one';
 
+# tokens of two roles, which see what it says that they see
+
+my $mcp = Sentinel::MCP->new(port => $port);
+my (%token, %tools);
+
+sub bearer { return { Authorization => "Bearer $_[0]" } }
+
+for my $role (qw/reader admin/) {
+    my ($token, $list) = $said
+        =~ /^$role: .*\n\n(\S+)\n\n((?:[ +]+\S+\n)+)/m;
+    my @said = ($list // '') =~ /^[ +]+(\S+)$/mg;
+
+    $token{$role} = $token;
+    $tools{$role} = [$mcp->modern('tools/list', {}, headers => bearer($token))
+                     ->tools];
+    ok scalar @said, "the $role sees tools";
+    is_deeply $tools{$role}, \@said, '... which the quick start has printed';
+}
+
+my %reader = map { $_ => 1 } @{ $tools{reader} };
+my ($hidden) = grep { !$reader{$_} } @{ $tools{admin} };
+ok $hidden, 'the admin sees more';
+is_deeply [grep { !/everything_(?:echo|get-sum)|context7_/ } keys %reader], [],
+    '... than the reader';
+my $there = $mcp->call($hidden, {}, headers => bearer($token{admin}));
+isnt $there->code // 0, -32602, "... and calls $hidden";
+
+my $no = refused $mcp->call($hidden, {}, headers => bearer($token{reader})),
+    200, -32602, '... which is not there for the reader';
+is $no->{message} =~ s/\Q$hidden\E/none/r,
+    refused($mcp->call('none', {}, headers => bearer($token{reader})),
+            200, -32602, '... like one that is not there at all')->{message},
+    '... in the same words';
+unlike join(' ', map { @$_ } values %tools), qr/get-env/,
+    'nobody sees the environment of the server';
+
+refused $mcp->modern('tools/list'), 401, 401, 'without a token';
+refused $mcp->modern('tools/list', {}, headers => bearer($token{reader}
+    =~ s/(.)\z/$1 eq 'A' ? 'Q' : 'A'/er)), 401, 401, 'with a forged one';
+
 my ($client) = $said =~ /^(\{"mcpServers".*)$/m;
-is JSON::PP::decode_json($client)->{mcpServers}{sentinel}{url},
-    "http://127.0.0.1:$port/mcp", 'JSON for a client';
+$client = JSON::PP::decode_json($client)->{mcpServers}{sentinel};
+is $client->{url}, "http://127.0.0.1:$port/mcp", 'JSON for a client';
+is_deeply $client->{headers}, bearer($token{reader}), '... with the token';
 
 my ($curl) = $said =~ /^(curl .*)$/m;
 like scalar capture(command => ['sh', '-c', $curl]), qr/Echo: hello/,
