@@ -83,4 +83,26 @@ like +(check('location', 'mcp_disable backend=none;'))[1],
 works('http', 'mcp_disable backend=one; mcp_state_path %%DIR%%/state;');
 fails('http', 'mcp_state_path a; mcp_state_path b;', qr/is duplicate/);
 
+# retry, breaker
+
+fails('backend', $_->[0], $_->[1]) for
+    ['retry;', qr/invalid number of arguments in "retry"/],
+    ['retry -1;', qr/invalid "retry -1"/],
+    ['retry 101;', qr/invalid "retry 101"/],
+    ['retry many;', qr/invalid "retry many"/],
+    ['retry 2 backoff=0;', qr/invalid parameter "backoff=0"/],
+    ['retry 2 backoff=soon;', qr/invalid parameter "backoff=soon"/],
+    ['retry 2 max=;', qr/invalid parameter "max="/],
+    ['retry 2 min=1s;', qr/invalid parameter "min=1s"/],
+    ['retry 2; retry 3;', qr/"retry" directive is duplicate/],
+    ['breaker 0;', qr/invalid "breaker 0"/],
+    ['breaker on;', qr/invalid "breaker on"/],
+    ['breaker 5 cooldown=0;', qr/invalid parameter "cooldown=0"/],
+    ['breaker 5 30s;', qr/invalid parameter "30s"/],
+    ['breaker off cooldown=1s;', qr/"breaker" directive is "off"/],
+    ['breaker 5; breaker off;', qr/"breaker" directive is duplicate/];
+
+works('backend', $_) for 'retry 0; breaker off;', 'retry off;',
+    'retry 100 max=1h backoff=1ms; breaker 1000000 cooldown=365d;';
+
 done_testing;

@@ -3,8 +3,8 @@
  * A circuit breaker: after so many failures in a row a backend is left alone
  * for a while, then one call at a time tries whether it is well again.
  *
- * The state may lie in memory that processes share; all but mcp_breaker_idle()
- * need a lock.  Times are milliseconds of a clock that never runs backwards.
+ * The state may lie in memory that processes share: a lock is needed unless it
+ * says otherwise.  Times are milliseconds of a clock that never runs backwards.
  */
 
 
@@ -46,6 +46,17 @@ mcp_breaker_idle(const mcp_breaker_t *b, const mcp_breaker_conf_t *conf)
            || (__atomic_load_n(&b->state, __ATOMIC_RELAXED)
                == MCP_BREAKER_CLOSED
                && __atomic_load_n(&b->failures, __ATOMIC_RELAXED) == 0);
+}
+
+
+/* Whether calls pass: needs no lock. */
+
+static inline int
+mcp_breaker_closed(const mcp_breaker_t *b, const mcp_breaker_conf_t *conf)
+{
+    return conf->failures == 0
+           || __atomic_load_n(&b->state, __ATOMIC_RELAXED)
+              == MCP_BREAKER_CLOSED;
 }
 
 

@@ -12,6 +12,7 @@
 #include "ngx_http_mcp_compat.h"
 
 #include "ask.h"
+#include "breaker.h"
 #include "catalog.h"
 #include "core.h"
 #include "forward.h"
@@ -100,6 +101,8 @@ typedef struct {
     ngx_atomic_t                 era;        /* mcp_era_e */
     ngx_atomic_t                 session;    /* changes with the fields below */
     ngx_atomic_t                 refresh;    /* a process asks for discovery */
+    ngx_atomic_t                 retries;    /* further tries of calls */
+    mcp_breaker_t                breaker;    /* under the mutex */
     ngx_atomic_t                 hangs;      /* seconds of the Epoch: until then
                                                 no client waits for a session
                                                 of its own */
@@ -254,6 +257,11 @@ struct ngx_http_mcp_backend_s {
                                                 with what never changes */
     ngx_msec_t                   refresh;
 
+    ngx_uint_t                   retry;      /* tries after the first */
+    ngx_msec_t                   retry_backoff;
+    ngx_msec_t                   retry_max;
+    mcp_breaker_conf_t           breaker;
+
     ngx_flag_t                   ssl_verify;
     ngx_uint_t                   ssl_verify_depth;
     ngx_uint_t                   ssl_protocols;
@@ -268,10 +276,24 @@ struct ngx_http_mcp_backend_s {
 
     unsigned                     ssl:1;
     unsigned                     prefix_set:1;
+    unsigned                     breaker_set:1;
     unsigned                     host_set:1; /* by set_header */
     unsigned                     agent_set:1;
 };
 
+
+/* ngx_http_mcp_breaker.c, ngx_http_mcp_retry.c */
+
+#define NGX_HTTP_MCP_BREAKER_FAILURES  0         /* off */
+#define NGX_HTTP_MCP_BREAKER_COOLDOWN  30000     /* ms */
+
+#define NGX_HTTP_MCP_RETRY_TRIES       100
+#define NGX_HTTP_MCP_RETRY             0         /* off */
+#define NGX_HTTP_MCP_RETRY_BACKOFF     100       /* ms */
+#define NGX_HTTP_MCP_RETRY_LONGEST     2000
+
+char *ngx_http_mcp_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mcp_retry_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 char *ngx_http_mcp_backend_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -494,6 +516,8 @@ struct ngx_http_mcp_exchange_s {
     unsigned                     complete:1; /* the response came to its end */
     unsigned                     sent:1;     /* bytes of the request may have
                                                 been seen by the backend */
+    unsigned                     tried:1;    /* nginx has come to the backend:
+                                                rc tells of that */
 
     /* private */
 
@@ -678,6 +702,9 @@ struct ngx_http_mcp_call_s {
 
     /* the proxied call: ngx_http_mcp_proxy.c */
     ngx_http_mcp_exchange_t     *exchange;
+    ngx_msec_t                   began;
+    ngx_uint_t                   retries;    /* tries after the first */
+    ngx_event_t                  retry;
     mcp_relay_conf_t             relay_conf;
     mcp_sse_reader_t             sse;
     const mcp_source_t          *source;
@@ -712,6 +739,9 @@ struct ngx_http_mcp_call_s {
     mcp_fault_t                  fault;
 
     unsigned                     limit:2;    /* mcp_limit's verdict */
+    unsigned                     trial:1;    /* the one that a half-open
+                                                breaker lets pass */
+    unsigned                     retrying:1; /* the next try is not due yet */
     unsigned                     parsed:1;
     unsigned                     has_session:1;
     unsigned                     accept_json:1;
@@ -821,9 +851,22 @@ ngx_int_t ngx_http_mcp_mrtr_gate(ngx_http_mcp_call_t *call,
     mcp_fault_t *fault);
 void ngx_http_mcp_mrtr_relay(ngx_http_mcp_call_t *call);
 
+/* ngx_http_mcp_breaker.c; judge: of the exchange that has ended */
+
+ngx_int_t ngx_http_mcp_breaker_gate(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+void ngx_http_mcp_breaker_judge(ngx_http_mcp_call_t *call);
+void ngx_http_mcp_breaker_ended(ngx_http_mcp_call_t *call, ngx_uint_t failed);
+
+/* ngx_http_mcp_retry.c: not 0 if the exchange that has ended is made anew */
+
+ngx_uint_t ngx_http_mcp_retry(ngx_http_mcp_call_t *call);
+ngx_uint_t ngx_http_mcp_retry_idempotent(ngx_http_mcp_call_t *call);
+
 /* ngx_http_mcp_proxy.c: a call that goes to call->backend */
 
 void ngx_http_mcp_proxy(ngx_http_mcp_call_t *call);
+ngx_int_t ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call);
 
 /* Header lines of the session with the backend that the call is in. */
 

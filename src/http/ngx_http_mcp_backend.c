@@ -129,6 +129,20 @@ static ngx_command_t  ngx_http_mcp_backend_commands[] = {
       offsetof(ngx_http_mcp_backend_t, upstream.buffer_size),
       &ngx_http_mcp_buffer_size_post },
 
+    { ngx_string("retry"),
+      NGX_CONF_1MORE,
+      ngx_http_mcp_retry_conf,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("breaker"),
+      NGX_CONF_1MORE,
+      ngx_http_mcp_breaker,
+      0,
+      0,
+      NULL },
+
     { ngx_string("refresh"),
       NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -238,6 +252,9 @@ ngx_http_mcp_backend_create(ngx_conf_t *cf, ngx_str_t *name)
     be->protocol = NGX_CONF_UNSET_UINT;
     be->session = NGX_CONF_UNSET_UINT;
     be->refresh = NGX_CONF_UNSET_MSEC;
+    be->retry = NGX_CONF_UNSET_UINT;
+    be->retry_backoff = NGX_CONF_UNSET_MSEC;
+    be->retry_max = NGX_CONF_UNSET_MSEC;
     be->ssl_verify = NGX_CONF_UNSET;
     be->ssl_verify_depth = NGX_CONF_UNSET_UINT;
 
@@ -687,6 +704,16 @@ ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
     ngx_conf_init_uint_value(be->protocol, NGX_HTTP_MCP_PROTOCOL_AUTO);
     ngx_conf_init_uint_value(be->session, NGX_HTTP_MCP_SESSION_SHARED);
     ngx_conf_init_msec_value(be->refresh, 5 * 60 * 1000);
+    ngx_conf_init_uint_value(be->retry, NGX_HTTP_MCP_RETRY);
+    ngx_conf_init_msec_value(be->retry_backoff, NGX_HTTP_MCP_RETRY_BACKOFF);
+    ngx_conf_init_msec_value(be->retry_max,
+                             ngx_max(be->retry_backoff,
+                                     NGX_HTTP_MCP_RETRY_LONGEST));
+
+    if (!be->breaker_set) {
+        be->breaker.failures = NGX_HTTP_MCP_BREAKER_FAILURES;
+        be->breaker.cooldown = NGX_HTTP_MCP_BREAKER_COOLDOWN;
+    }
 
     if (be->session == NGX_HTTP_MCP_SESSION_CLIENT
         && be->protocol == NGX_HTTP_MCP_PROTOCOL_MODERN)
@@ -720,6 +747,7 @@ ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
     u->next_upstream = NGX_CONF_BITMASK_SET
                        |NGX_HTTP_UPSTREAM_FT_ERROR
                        |NGX_HTTP_UPSTREAM_FT_TIMEOUT;
+    u->next_upstream_timeout = u->read_timeout;
     u->ignore_client_abort = 1;
     u->buffering = 0;
     u->request_buffering = 1;

@@ -48,6 +48,7 @@ ngx_http_mcp_exchange_start(ngx_http_mcp_exchange_t *x)
     x->rc = NGX_ERROR;
     x->complete = 0;
     x->sent = 0;
+    x->tried = 0;
     x->paused = 0;
     x->finished = 0;
     ngx_str_null(&x->content_type);
@@ -527,6 +528,7 @@ ngx_http_mcp_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
     x = ngx_http_get_module_ctx(r, ngx_http_mcp_module);
 
     x->rc = rc;
+    x->tried = 1;
     x->sent = r->upstream->request_sent;
 
     if (rc == NGX_OK && x->status != 0) {

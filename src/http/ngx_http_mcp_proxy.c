@@ -8,7 +8,6 @@
 #include "ngx_http_mcp.h"
 
 
-static ngx_int_t ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call);
 static ngx_int_t ngx_http_mcp_proxy_body(ngx_http_mcp_call_t *call,
     ngx_http_mcp_exchange_t *x);
 static ngx_int_t ngx_http_mcp_proxy_headers(ngx_http_mcp_call_t *call,
@@ -84,6 +83,7 @@ ngx_http_mcp_proxy(ngx_http_mcp_call_t *call)
     ngx_http_mcp_flight_add(call);
 
     r->write_event_handler = ngx_http_mcp_relay_write;
+    call->began = ngx_current_msec;
 
     switch (ngx_http_mcp_proxy_start(call)) {
 
@@ -105,7 +105,7 @@ ngx_http_mcp_proxy(ngx_http_mcp_call_t *call)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call)
 {
     ngx_int_t                  rc;
@@ -144,9 +144,7 @@ ngx_http_mcp_proxy_start(ngx_http_mcp_call_t *call)
     x->buffer = mcp_alloc(&call->arena,
                           call->backend->upstream.buffer_size);
 
-    /* a tool is never called twice; all else only reads */
-
-    x->idempotent = (call->message.method != MCP_TOOLS_CALL);
+    x->idempotent = ngx_http_mcp_retry_idempotent(call);
 
     rc = ngx_http_mcp_proxy_body(call, x);
 
@@ -456,9 +454,15 @@ ngx_http_mcp_proxy_done(ngx_http_mcp_exchange_t *x)
 
     call->done = 1;
 
+    ngx_http_mcp_breaker_judge(call);
+
     if (ngx_http_mcp_relay_lost_session(call)
         && ngx_http_mcp_proxy_renew(call))
     {
+        return;
+    }
+
+    if (ngx_http_mcp_retry(call)) {
         return;
     }
 
@@ -605,6 +609,17 @@ ngx_http_mcp_proxy_cleanup(void *data)
 
     if (call->linger.timer_set) {
         ngx_del_timer(&call->linger);
+    }
+
+    if (call->retry.timer_set) {
+        ngx_del_timer(&call->retry);
+    }
+
+    if (call->answered && !call->done) {
+
+        /* a stream that was left before its end */
+
+        ngx_http_mcp_breaker_ended(call, 0);
     }
 
     if (call->outcome != NGX_HTTP_MCP_OUTCOME_NONE) {

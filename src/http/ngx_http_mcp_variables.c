@@ -22,6 +22,7 @@ enum {
     NGX_HTTP_MCP_VAR_VERSION,
     NGX_HTTP_MCP_VAR_OUTCOME,
     NGX_HTTP_MCP_VAR_ERROR_CODE,
+    NGX_HTTP_MCP_VAR_RETRIES,
     NGX_HTTP_MCP_VAR_SESSION,
     NGX_HTTP_MCP_VAR_CLIENT,
     NGX_HTTP_MCP_VAR_ROLES
@@ -42,6 +43,7 @@ static ngx_http_variable_t  ngx_http_mcp_vars[] = {
     ngx_http_mcp_var("mcp_protocol_version", NGX_HTTP_MCP_VAR_VERSION),
     ngx_http_mcp_var("mcp_outcome", NGX_HTTP_MCP_VAR_OUTCOME),
     ngx_http_mcp_var("mcp_error_code", NGX_HTTP_MCP_VAR_ERROR_CODE),
+    ngx_http_mcp_var("mcp_retries", NGX_HTTP_MCP_VAR_RETRIES),
     ngx_http_mcp_var("mcp_session", NGX_HTTP_MCP_VAR_SESSION),
     ngx_http_mcp_var("mcp_client", NGX_HTTP_MCP_VAR_CLIENT),
     ngx_http_mcp_var("mcp_client_roles", NGX_HTTP_MCP_VAR_ROLES),
@@ -181,6 +183,20 @@ ngx_http_mcp_variable_text(ngx_http_mcp_call_t *call, uintptr_t what,
 
     case NGX_HTTP_MCP_VAR_OUTCOME:
         *value = ngx_http_mcp_outcomes[call->outcome];
+        return NGX_OK;
+
+    case NGX_HTTP_MCP_VAR_RETRIES:
+        if (call->exchange == NULL) {
+            return NGX_OK;
+        }
+
+        value->data = ngx_pnalloc(call->request->pool, NGX_INT_T_LEN);
+        if (value->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        value->len = ngx_sprintf(value->data, "%ui", call->retries)
+                     - value->data;
         return NGX_OK;
 
     case NGX_HTTP_MCP_VAR_ERROR_CODE:
