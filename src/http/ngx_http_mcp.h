@@ -155,6 +155,8 @@ typedef struct {
     mcp_limit_table_t           *limits;     /* mcp_limit */
     uint64_t                     limit_key[2];
     ngx_http_mcp_audit_sh_t      audit;
+
+    struct ngx_http_mcp_auth_sh_s  *auth;    /* ngx_http_mcp_auth_zone.c */
 } ngx_http_mcp_shctx_t;
 
 
@@ -191,6 +193,8 @@ typedef struct {
 
     ngx_array_t                  backends;   /* ngx_http_mcp_backend_t * */
     ngx_array_t                  passes;     /* ngx_http_mcp_loc_conf_t * */
+    ngx_array_t                 *sources;    /* of keys, which are fetched;
+                                                NULL: none */
     ngx_http_conf_ctx_t         *ctx;        /* merged; for requests without a
                                                 client */
 } ngx_http_mcp_main_conf_t;
@@ -279,6 +283,11 @@ struct ngx_http_mcp_backend_s {
     unsigned                     breaker_set:1;
     unsigned                     host_set:1; /* by set_header */
     unsigned                     agent_set:1;
+    unsigned                     plain:1;    /* no MCP server: it is asked with
+                                                GET for a document */
+    unsigned                     resolve:1;  /* at each request, by "resolver" */
+    in_port_t                    port;       /* ... of resolve_host */
+    ngx_str_t                    resolve_host;
 };
 
 
@@ -297,6 +306,28 @@ char *ngx_http_mcp_retry_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 char *ngx_http_mcp_backend_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/*
+ * One that is no MCP server, for documents that the manager fetches; the text
+ * of its URL may not be changed.  ca: a file; empty: what the system trusts.
+ */
+
+ngx_http_mcp_backend_t *ngx_http_mcp_backend_plain(ngx_conf_t *cf,
+    ngx_str_t *url, ngx_str_t *ca);
+char *ngx_http_mcp_backend_plain_init(ngx_conf_t *cf,
+    ngx_http_mcp_backend_t *be);
+
+/* The lines that every request to it has, but for the method. */
+
+ngx_int_t ngx_http_mcp_backend_lines(ngx_pool_t *pool,
+    ngx_http_mcp_backend_t *be);
+
+char *ngx_http_mcp_backend_ssl_name(ngx_pool_t *pool,
+    ngx_http_mcp_backend_t *be);
+
+/* Host and port of be->authority, to be resolved at each request. */
+
+ngx_int_t ngx_http_mcp_backend_resolve(ngx_http_mcp_backend_t *be);
 
 /* Completes all backends once the whole configuration was read. */
 
@@ -445,6 +476,23 @@ int ngx_http_mcp_unseal(ngx_http_mcp_main_conf_t *mmcf, const char *label,
     const mcp_str_t *sealed, mcp_arena_t *arena, mcp_str_t *out);
 
 
+/* ngx_http_mcp_auth_zone.c: keys and tokens in shared memory */
+
+ngx_int_t ngx_http_mcp_auth_create_zone(ngx_http_mcp_main_conf_t *mmcf);
+ngx_int_t ngx_http_mcp_auth_init_zone(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_log_t *log);
+
+/* ngx_http_mcp_auth_keys.c: when the configuration was read */
+
+char *ngx_http_mcp_auth_init_sources(ngx_conf_t *cf,
+    ngx_http_mcp_main_conf_t *mmcf);
+
+/* ngx_http_mcp_auth_fetch.c: in the manager */
+
+void ngx_http_mcp_auth_fetch_start(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_cycle_t *cycle);
+
+
 /* --- secrets: ngx_http_mcp_secret.c -------------------------------------- */
 
 
@@ -503,6 +551,7 @@ struct ngx_http_mcp_exchange_s {
     unsigned                     idempotent:1;   /* may be sent to a further
                                                     server after a failure */
     unsigned                     delete:1;       /* method DELETE, no body */
+    unsigned                     get:1;          /* method GET, no body */
 
     /* what came back */
 
@@ -558,10 +607,12 @@ struct ngx_http_mcp_fetch_s {
     ngx_str_t                    headers;    /* lines with CRLF each */
     size_t                       max;        /* bytes of an answer */
     ngx_uint_t                   idempotent;
+    ngx_msec_t                   timeout;    /* for all of it; 0: none */
     void                        *data;
     void                       (*handler)(ngx_http_mcp_fetch_t *f);
 
-    /* what came back: the exchange's, and the JSON-RPC response */
+    /* what came back: the exchange's, and the JSON-RPC response; from a plain
+       backend, GET: the body of a 200 */
 
     ngx_pool_t                  *pool;       /* destroyed after handler() */
     ngx_http_mcp_exchange_t      exchange;
@@ -576,6 +627,7 @@ struct ngx_http_mcp_fetch_s {
     ngx_connection_t            *connection;
     ngx_http_request_t          *request;
     ngx_event_t                  finish;
+    ngx_event_t                  deadline;
     unsigned                     is_response:1;
 };
 

@@ -8,6 +8,11 @@
 #include "ngx_http_mcp_auth.h"
 
 
+#define NGX_HTTP_MCP_AUTH_WAIT  3000     /* ms for keys to come */
+#define NGX_HTTP_MCP_AUTH_STEP  20
+
+
+static ngx_http_mcp_auth_ctx_t *ngx_http_mcp_auth_ctx(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mcp_auth_bearer(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_int_t ngx_http_mcp_auth_verify(ngx_http_request_t *r,
@@ -17,7 +22,17 @@ static ngx_int_t ngx_http_mcp_auth_signature(ngx_http_mcp_entry_t *entry,
     const mcp_jws_t *jws, const char **why);
 static ngx_int_t ngx_http_mcp_auth_claims(ngx_http_mcp_entry_t *entry,
     const mcp_jws_t *jws, const char **why);
+static ngx_int_t ngx_http_mcp_auth_unknown(ngx_http_mcp_auth_loc_conf_t *alcf,
+    const mcp_jws_t *jws, const char **why);
+static ngx_int_t ngx_http_mcp_auth_wait(ngx_http_request_t *r,
+    ngx_http_mcp_auth_ctx_t *ctx);
+static void ngx_http_mcp_auth_wait_handler(ngx_event_t *ev);
 static void ngx_http_mcp_auth_cleanup(void *data);
+
+
+/* until when requests of this worker wait for first keys; 0: none has yet */
+
+static ngx_msec_t  ngx_http_mcp_auth_wait_until;
 
 
 ngx_int_t
@@ -26,8 +41,6 @@ ngx_http_mcp_auth_handler(ngx_http_request_t *r)
     ngx_int_t                      rc;
     ngx_str_t                      text;
     const char                    *why;
-    ngx_pool_cleanup_t            *cln;
-    ngx_http_mcp_entry_t          *entry;
     ngx_http_mcp_auth_ctx_t       *ctx;
     ngx_http_mcp_auth_loc_conf_t  *alcf;
 
@@ -44,50 +57,81 @@ ngx_http_mcp_auth_handler(ngx_http_request_t *r)
                                         "...\"");
     }
 
-    entry = ngx_http_mcp_entry_find(alcf, &text);
-
-    if (entry == NULL) {
-        why = NULL;
-
-        rc = ngx_http_mcp_auth_verify(r, alcf, &text, &entry, &why);
-
-        if (rc == NGX_DECLINED) {
-            return ngx_http_mcp_auth_refuse(r, NGX_HTTP_UNAUTHORIZED,
-                                            "invalid_token", why);
-        }
-
-        if (rc == NGX_DONE) {
-            return ngx_http_mcp_auth_refuse(r, NGX_HTTP_FORBIDDEN,
-                                            "insufficient_scope", why);
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-    } else if (mcp_jwt_alive(&entry->jwt, ngx_time(), alcf->leeway, &why)
-               != MCP_OK)
-    {
-        ngx_http_mcp_entry_release(entry);
-        return ngx_http_mcp_auth_refuse(r, NGX_HTTP_UNAUTHORIZED,
-                                        "invalid_token", why);
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mcp_auth_ctx_t));
-
-    if (cln == NULL) {
-        ngx_http_mcp_entry_release(entry);
+    ctx = ngx_http_mcp_auth_ctx(r);
+    if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    why = NULL;
+    ctx->entry = ngx_http_mcp_entry_find(alcf, &text);
+
+    if (ctx->entry == NULL) {
+        rc = ngx_http_mcp_auth_verify(r, alcf, &text, &ctx->entry, &why);
+
+    } else if (mcp_jwt_alive(&ctx->entry->jwt, ngx_time(), alcf->leeway, &why)
+               == MCP_OK)
+    {
+        return NGX_OK;
+
+    } else {
+        ngx_http_mcp_auth_cleanup(ctx);
+        rc = NGX_DECLINED;
+    }
+
+    switch (rc) {
+
+    case NGX_AGAIN:
+        rc = ngx_http_mcp_auth_wait(r, ctx);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        /* fall through */
+
+    case NGX_DECLINED:
+        return ngx_http_mcp_auth_refuse(r, NGX_HTTP_UNAUTHORIZED,
+                                        "invalid_token", why);
+
+    case NGX_BUSY:
+        return ngx_http_mcp_auth_unavailable(r, why);
+
+    case NGX_DONE:
+        return ngx_http_mcp_auth_refuse(r, NGX_HTTP_FORBIDDEN,
+                                        "insufficient_scope", why);
+
+    default:
+        return rc;
+    }
+}
+
+
+static ngx_http_mcp_auth_ctx_t *
+ngx_http_mcp_auth_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_mcp_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mcp_auth_module);
+
+    if (ctx != NULL) {
+        ngx_http_mcp_auth_cleanup(ctx);
+        return ctx;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mcp_auth_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
     ctx = cln->data;
-    ctx->entry = entry;
+    ngx_memzero(ctx, sizeof(ngx_http_mcp_auth_ctx_t));
 
     cln->handler = ngx_http_mcp_auth_cleanup;
 
     ngx_http_set_ctx(r, ctx, ngx_http_mcp_auth_module);
 
-    return NGX_OK;
+    return ctx;
 }
 
 
@@ -99,6 +143,10 @@ ngx_http_mcp_auth_cleanup(void *data)
     if (ctx->entry) {
         ngx_http_mcp_entry_release(ctx->entry);
         ctx->entry = NULL;
+    }
+
+    if (ctx->wait && ctx->wait->timer_set) {
+        ngx_del_timer(ctx->wait);
     }
 }
 
@@ -257,10 +305,136 @@ ngx_http_mcp_auth_signature(ngx_http_mcp_entry_t *entry, const mcp_jws_t *jws,
         }
     }
 
-    *why = known ? "the signature of the token is not valid"
-                 : "no key is known that could have signed the token";
+    if (!known) {
+        return ngx_http_mcp_auth_unknown(alcf, jws, why);
+    }
+
+    *why = "the signature of the token is not valid";
 
     return NGX_DECLINED;
+}
+
+
+/* As the first requests after a cold start wait for a catalog. */
+
+static ngx_int_t
+ngx_http_mcp_auth_first(void)
+{
+    if (ngx_http_mcp_auth_wait_until == 0) {
+        ngx_http_mcp_auth_wait_until = ngx_current_msec
+                                       + NGX_HTTP_MCP_AUTH_WAIT;
+        ngx_http_mcp_auth_wait_until += (ngx_http_mcp_auth_wait_until == 0);
+    }
+
+    return ((ngx_msec_int_t) (ngx_http_mcp_auth_wait_until - ngx_current_msec)
+            > 0) ? NGX_AGAIN : NGX_BUSY;
+}
+
+
+/*
+ * NGX_AGAIN: keys are on their way which may be those that are missing;
+ * NGX_BUSY: there are none at all yet.
+ */
+
+static ngx_int_t
+ngx_http_mcp_auth_unknown(ngx_http_mcp_auth_loc_conf_t *alcf,
+    const mcp_jws_t *jws, const char **why)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_http_mcp_keys_sh_t      *sh;
+    ngx_http_mcp_key_source_t  **source;
+
+    rc = NGX_DECLINED;
+    source = alcf->keys->elts;
+
+    *why = "no key is known that could have signed the token";
+
+    for (i = 0; i < alcf->keys->nelts; i++) {
+
+        sh = source[i]->sh;
+        if (sh == NULL) {
+            continue;
+        }
+
+        if (sh->generation == 0) {
+            *why = "the keys of the identity provider have not come yet; try "
+                   "again later";
+            return ngx_http_mcp_auth_first();
+        }
+
+        if (jws->kid.data == NULL) {
+            continue;
+        }
+
+        if (ngx_time() >= (time_t) sh->again) {
+            sh->wanted = 1;
+            rc = NGX_AGAIN;
+
+        } else if (sh->fetching) {
+            rc = NGX_AGAIN;
+        }
+    }
+
+    return rc;
+}
+
+
+/* A fetch is asked for or under way, which is seldom. */
+
+static ngx_int_t
+ngx_http_mcp_auth_wait(ngx_http_request_t *r, ngx_http_mcp_auth_ctx_t *ctx)
+{
+    ngx_event_t  *ev;
+
+    if (ctx->wait == NULL) {
+
+        ev = ngx_pcalloc(r->pool, sizeof(ngx_event_t));
+        if (ev == NULL) {
+            return NGX_ERROR;
+        }
+
+        ev->handler = ngx_http_mcp_auth_wait_handler;
+        ev->data = r;
+        ev->log = r->connection->log;
+
+        ctx->wait = ev;
+        ctx->until = ngx_current_msec + NGX_HTTP_MCP_AUTH_WAIT;
+    }
+
+    if ((ngx_msec_int_t) (ctx->until - ngx_current_msec) <= 0) {
+        return NGX_DECLINED;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_add_timer(ctx->wait, NGX_HTTP_MCP_AUTH_STEP);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_mcp_auth_wait_handler(ngx_event_t *ev)
+{
+    ngx_http_request_t *r = ev->data;
+
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
 }
 
 

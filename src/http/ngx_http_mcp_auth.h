@@ -5,6 +5,8 @@
  *   ngx_http_mcp_auth.c           the access phase
  *   ngx_http_mcp_auth_conf.c      the module, its directives
  *   ngx_http_mcp_auth_keys.c      where keys come from
+ *   ngx_http_mcp_auth_fetch.c     keys of providers, in the manager
+ *   ngx_http_mcp_auth_zone.c      keys and tokens in shared memory
  *   ngx_http_mcp_auth_token.c     tokens that were verified, in this worker
  *   ngx_http_mcp_auth_answer.c    401 and 403
  *   ngx_http_mcp_claim.c          claims, $mcp_claim_NAME
@@ -31,6 +33,32 @@ typedef struct ngx_http_mcp_entry_s  ngx_http_mcp_entry_t;
 
 
 /*
+ * What all processes know of keys that are fetched.  They are found again
+ * after a reload by where they come from.
+ */
+
+typedef struct {
+    ngx_queue_t                  queue;
+    ngx_atomic_t                 generation; /* of the text; 0: none yet */
+    ngx_atomic_t                 fetching;   /* it is under way */
+    ngx_atomic_t                 wanted;     /* a token has an unknown kid */
+    ngx_atomic_t                 again;      /* when that may count again */
+
+    size_t                       len;        /* under the mutex */
+    u_char                      *text;
+
+    ngx_uint_t                   identity_len;
+    u_char                       identity[1];
+} ngx_http_mcp_keys_sh_t;
+
+
+struct ngx_http_mcp_auth_sh_s {
+    ngx_uint_t                   magic;
+    ngx_queue_t                  keys;       /* ngx_http_mcp_keys_sh_t */
+};
+
+
+/*
  * What one mcp_auth_jwt_key names.  Keys that are fetched lie in the zone as
  * text; each worker reads them anew when the generation there has changed.
  */
@@ -40,6 +68,16 @@ typedef struct {
     ngx_str_t                    issuer;     /* its keys sign for this one
                                                 only; empty: for any */
     mcp_jwks_t                   set;
+
+    /* fetched */
+
+    ngx_http_mcp_backend_t      *backend;    /* NULL: they are not */
+    ngx_msec_t                   refresh;
+    ngx_http_mcp_main_conf_t    *mmcf;
+    ngx_http_mcp_keys_sh_t      *sh;
+    ngx_pool_t                  *pool;       /* of the set */
+    ngx_uint_t                   generation; /* ... and of what it was read */
+    unsigned                     oidc:1;     /* by way of discovery */
 } ngx_http_mcp_key_source_t;
 
 
@@ -47,9 +85,25 @@ typedef struct {
 
 const mcp_jwks_t *ngx_http_mcp_keys(ngx_http_mcp_key_source_t *source);
 
-/* env:, file: with the words behind it in cf->args, from the second on. */
+/* A set that was fetched; *error is static. */
+
+ngx_int_t ngx_http_mcp_keys_read(mcp_jwks_t *set, ngx_pool_t *pool,
+    ngx_str_t *text, const char **error);
+
+/* mcp_auth_jwt_key, from cf->args */
 
 ngx_http_mcp_key_source_t *ngx_http_mcp_key_source(ngx_conf_t *cf);
+
+
+/* ngx_http_mcp_auth_zone.c: the text of a set, copied to the pool */
+
+ngx_int_t ngx_http_mcp_keys_text(ngx_http_mcp_key_source_t *source,
+    ngx_pool_t *pool, ngx_str_t *text, ngx_uint_t *generation);
+
+/* NGX_DECLINED: it is what was there */
+
+ngx_int_t ngx_http_mcp_keys_publish(ngx_http_mcp_key_source_t *source,
+    ngx_str_t *text);
 
 
 /* --- configuration ------------------------------------------------------- */
@@ -141,6 +195,8 @@ void ngx_http_mcp_entry_release(ngx_http_mcp_entry_t *entry);
 
 typedef struct {
     ngx_http_mcp_entry_t        *entry;      /* NULL: no token */
+    ngx_event_t                 *wait;       /* for keys; NULL: it has not */
+    ngx_msec_t                   until;
 } ngx_http_mcp_auth_ctx_t;
 
 
@@ -151,6 +207,11 @@ typedef struct {
 
 ngx_int_t ngx_http_mcp_auth_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *error, const char *why);
+
+/* The keys are not there: 503. */
+
+ngx_int_t ngx_http_mcp_auth_unavailable(ngx_http_request_t *r,
+    const char *why);
 
 
 /* --- the rest ------------------------------------------------------------ */

@@ -74,3 +74,37 @@ ngx_http_mcp_auth_refuse(ngx_http_request_t *r, ngx_uint_t status,
 
     return status;
 }
+
+
+ngx_int_t
+ngx_http_mcp_auth_unavailable(ngx_http_request_t *r, const char *why)
+{
+    ngx_str_t                  seconds;
+    ngx_http_mcp_call_t       *call;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+
+        /* another module may let it in */
+
+        return ngx_http_mcp_auth_refuse(r, NGX_HTTP_UNAUTHORIZED, NULL, why);
+    }
+
+    call = ngx_http_mcp_get_call(r);
+    if (call == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    call->refused = why;
+    call->outcome = NGX_HTTP_MCP_UNAVAILABLE;
+
+    ngx_str_set(&seconds, "5");
+
+    if (ngx_http_mcp_add_header(r, "Retry-After", &seconds) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}

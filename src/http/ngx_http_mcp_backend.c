@@ -695,7 +695,6 @@ static char *
 ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
 {
     size_t                     i;
-    u_char                    *p;
     ngx_hash_init_t            hash;
     ngx_http_upstream_conf_t  *u;
 
@@ -783,10 +782,30 @@ ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
         be->hash = (be->hash ^ be->identity.data[i]) * 0x100000001b3ULL;
     }
 
-    be->request_line.data = ngx_pnalloc(cf->pool, be->uri.len + be->host.len
-                                                  + 256);
-    if (be->request_line.data == NULL) {
+    if (ngx_http_mcp_backend_lines(cf->pool, be) != NGX_OK) {
         return NGX_CONF_ERROR;
+    }
+
+    if (be->ssl && ngx_http_mcp_backend_ssl(cf, be) != NGX_CONF_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the ssl directives of backend \"%V\" cannot be "
+                           "used, see above", &be->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_mcp_backend_lines(ngx_pool_t *pool, ngx_http_mcp_backend_t *be)
+{
+    u_char  *p;
+
+    be->request_line.data = ngx_pnalloc(pool, be->uri.len + be->host.len
+                                              + 256);
+    if (be->request_line.data == NULL) {
+        return NGX_ERROR;
     }
 
     p = ngx_sprintf(be->request_line.data, "%V HTTP/1.1" CRLF, &be->uri);
@@ -800,17 +819,143 @@ ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
                            MCP_SERVER_VERSION CRLF);
     }
 
-    p = ngx_sprintf(p, "Accept: application/json, text/event-stream" CRLF
-                       "Content-Type: application/json" CRLF);
+    if (be->plain) {
+        p = ngx_sprintf(p, "Accept: application/jwk-set+json, "
+                           "application/json" CRLF);
+
+    } else {
+        p = ngx_sprintf(p, "Accept: application/json, text/event-stream" CRLF
+                           "Content-Type: application/json" CRLF);
+    }
 
     be->request_line.len = p - be->request_line.data;
 
-    if (be->ssl && ngx_http_mcp_backend_ssl(cf, be) != NGX_CONF_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the ssl directives of backend \"%V\" cannot be "
-                           "used, see above", &be->name);
-        return NGX_CONF_ERROR;
+    return NGX_OK;
+}
+
+
+/* --- documents ----------------------------------------------------------- */
+
+
+ngx_http_mcp_backend_t *
+ngx_http_mcp_backend_plain(ngx_conf_t *cf, ngx_str_t *url, ngx_str_t *ca)
+{
+    char                    *rv;
+    ngx_str_t               *arg;
+    ngx_array_t             *args, *save;
+    ngx_http_mcp_backend_t  *be;
+
+    be = ngx_http_mcp_backend_create(cf, url);
+    args = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+
+    if (be == NULL || args == NULL) {
+        return NULL;
     }
+
+    arg = ngx_array_push_n(args, 2);
+    ngx_str_set(&arg[0], "url");
+    arg[1] = *url;
+
+    save = cf->args;
+    cf->args = args;
+    rv = ngx_http_mcp_backend_url(cf, NULL, be);
+    cf->args = save;
+
+    if (rv != NGX_CONF_OK) {
+        if (rv != NGX_CONF_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "url \"%V\" %s", url, rv);
+        }
+
+        return NULL;
+    }
+
+    be->plain = 1;
+    be->ssl_trusted_certificate = *ca;
+    be->upstream.connect_timeout = 5000;
+    be->upstream.send_timeout = 5000;
+    be->upstream.read_timeout = 10000;
+
+    if (ngx_http_mcp_backend_defaults(cf, be) != NGX_CONF_OK) {
+        return NULL;
+    }
+
+    return be;
+}
+
+
+/*
+ * With a resolver its address is looked up at each request, so that it may
+ * change, and need not be known when nginx starts.
+ */
+
+char *
+ngx_http_mcp_backend_plain_init(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->resolver != NULL
+        && be->authority.len != 0
+        && ngx_http_mcp_backend_resolve(be) == NGX_OK)
+    {
+        return ngx_http_mcp_backend_ssl_name(cf->pool, be);
+    }
+
+    return ngx_http_mcp_backend_upstream(cf, be);
+}
+
+
+ngx_int_t
+ngx_http_mcp_backend_resolve(ngx_http_mcp_backend_t *be)
+{
+    u_char     *p, *last;
+    ngx_int_t   port;
+
+    port = be->ssl ? 443 : 80;
+    last = be->authority.data + be->authority.len;
+    p = ngx_strlchr(be->authority.data, last, ':');
+
+    if (p != NULL) {
+        port = ngx_atoi(p + 1, last - p - 1);
+        last = p;
+    }
+
+    /* an IPv6 address needs no resolver */
+
+    if (port < 1 || port > 65535 || last == be->authority.data
+        || be->authority.data[0] == '[')
+    {
+        return NGX_DECLINED;
+    }
+
+    be->resolve_host.data = be->authority.data;
+    be->resolve_host.len = last - be->authority.data;
+    be->port = (in_port_t) port;
+    be->resolve = 1;
+
+    return NGX_OK;
+}
+
+
+/* Certificates are checked against the URL, not the upstream's name. */
+
+char *
+ngx_http_mcp_backend_ssl_name(ngx_pool_t *pool, ngx_http_mcp_backend_t *be)
+{
+#if (NGX_HTTP_SSL)
+
+    if (be->ssl && be->upstream.ssl_name == NULL) {
+        be->upstream.ssl_name = ngx_pcalloc(pool,
+                                            sizeof(ngx_http_complex_value_t));
+        if (be->upstream.ssl_name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        be->upstream.ssl_name->value = be->authority;
+    }
+
+#endif
 
     return NGX_CONF_OK;
 }
@@ -1033,21 +1178,9 @@ ngx_http_mcp_backend_upstream(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
     uscfp = umcf->upstreams.elts;
     be->upstream.upstream = uscfp[umcf->upstreams.nelts - 1];
 
-#if (NGX_HTTP_SSL)
-
-    /* certificates are checked against the URL, not the upstream's name */
-
-    if (be->ssl && be->upstream.ssl_name == NULL) {
-        be->upstream.ssl_name = ngx_pcalloc(cf->pool,
-                                            sizeof(ngx_http_complex_value_t));
-        if (be->upstream.ssl_name == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        be->upstream.ssl_name->value = be->authority;
+    if (ngx_http_mcp_backend_ssl_name(cf->pool, be) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
     }
-
-#endif
 
     /* the upstream module's own turn to do this was before ours */
 

@@ -220,6 +220,8 @@ ngx_http_mcp_discovery_start(ngx_cycle_t *cycle)
 
     ngx_add_timer(&ngx_http_mcp_tick, 1);
 
+    ngx_http_mcp_auth_fetch_start(mmcf, cycle);
+
     ngx_http_mcp_audit_manager(cycle);
 }
 

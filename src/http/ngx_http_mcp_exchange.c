@@ -175,6 +175,19 @@ ngx_http_mcp_exchange_upstream(ngx_http_request_t *sr)
         ngx_str_set(&u->schema, "http://");
     }
 
+    if (x->backend->resolve) {
+
+        u->resolved = ngx_pcalloc(sr->pool,
+                                  sizeof(ngx_http_upstream_resolved_t));
+        if (u->resolved == NULL) {
+            ngx_http_finalize_request(sr, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+
+        u->resolved->host = x->backend->resolve_host;
+        u->resolved->port = x->backend->port;
+    }
+
     u->output.tag = (ngx_buf_tag_t) &ngx_http_mcp_module;
     u->buffering = 0;
 
@@ -445,6 +458,9 @@ ngx_http_mcp_create_request(ngx_http_request_t *r)
     if (x->delete) {
         b->last = ngx_cpymem(b->last, "DELETE ", 7);
 
+    } else if (x->get) {
+        b->last = ngx_cpymem(b->last, "GET ", 4);
+
     } else {
         b->last = ngx_cpymem(b->last, "POST ", 5);
     }
@@ -464,7 +480,7 @@ ngx_http_mcp_create_request(ngx_http_request_t *r)
 
     b->last = ngx_cpymem(b->last, x->headers.data, x->headers.len);
 
-    if (!x->delete) {
+    if (!x->delete && !x->get) {
         b->last = ngx_cpymem(b->last, "Content-Length: ", 16);
         b->last = ngx_http_mcp_uint(b->last, x->body_len);
         *b->last++ = CR; *b->last++ = LF;

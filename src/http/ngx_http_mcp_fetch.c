@@ -25,6 +25,7 @@ static ngx_int_t ngx_http_mcp_fetch_sse(ngx_http_mcp_fetch_t *f, u_char *p,
 static void ngx_http_mcp_fetch_event_done(ngx_http_mcp_fetch_t *f);
 static void ngx_http_mcp_fetch_done(ngx_http_mcp_exchange_t *x);
 static void ngx_http_mcp_fetch_finish(ngx_event_t *ev);
+static void ngx_http_mcp_fetch_deadline(ngx_event_t *ev);
 
 
 static struct sockaddr_in  ngx_http_mcp_fetch_sockaddr;
@@ -52,6 +53,7 @@ ngx_http_mcp_fetch(ngx_http_mcp_main_conf_t *mmcf, ngx_http_mcp_fetch_t *from,
     f->backend = from->backend;
     f->max = from->max;
     f->idempotent = from->idempotent;
+    f->timeout = from->timeout;
     f->data = from->data;
     f->handler = from->handler;
 
@@ -215,7 +217,8 @@ ngx_http_mcp_fetch_request(ngx_http_mcp_fetch_t *f)
     x->parent = f->request;
     x->body = f->body.len ? cl : NULL;
     x->body_len = f->body.len;
-    x->delete = (f->body.len == 0);
+    x->get = f->backend->plain;
+    x->delete = (f->body.len == 0 && !x->get);
     x->headers = f->headers;
     x->idempotent = f->idempotent;
     x->data = f;
@@ -223,7 +226,34 @@ ngx_http_mcp_fetch_request(ngx_http_mcp_fetch_t *f)
     x->body_handler = ngx_http_mcp_fetch_body;
     x->done = ngx_http_mcp_fetch_done;
 
-    return ngx_http_mcp_exchange_start(x);
+    if (ngx_http_mcp_exchange_start(x) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (f->timeout) {
+        f->deadline.handler = ngx_http_mcp_fetch_deadline;
+        f->deadline.data = f;
+        f->deadline.log = f->connection->log;
+        f->deadline.cancelable = 1;
+
+        ngx_add_timer(&f->deadline, f->timeout);
+    }
+
+    return NGX_OK;
+}
+
+
+/* A server that sends a byte now and then would hold a run for ever. */
+
+static void
+ngx_http_mcp_fetch_deadline(ngx_event_t *ev)
+{
+    ngx_http_mcp_fetch_t *f = ev->data;
+
+    f->error = "timed out";
+
+    ngx_http_mcp_exchange_abort(&f->exchange);
+    ngx_http_mcp_fetch_done(&f->exchange);
 }
 
 
@@ -261,6 +291,11 @@ static ngx_int_t
 ngx_http_mcp_fetch_body(ngx_http_mcp_exchange_t *x, u_char *p, size_t len)
 {
     ngx_http_mcp_fetch_t *f = x->data;
+
+    if (x->get) {
+        return (x->status == NGX_HTTP_OK) ? ngx_http_mcp_fetch_append(f, p, len)
+                                          : NGX_OK;
+    }
 
     switch (x->type) {
 
@@ -399,11 +434,48 @@ ngx_http_mcp_fetch_event_done(ngx_http_mcp_fetch_t *f)
 
 
 static void
+ngx_http_mcp_fetch_document(ngx_http_mcp_fetch_t *f)
+{
+    ngx_http_mcp_exchange_t  *x;
+
+    x = &f->exchange;
+
+    if (f->error != NULL || x->status == 0 || !x->complete) {
+        return;
+    }
+
+    if (x->status != NGX_HTTP_OK) {
+        f->error = (x->status >= 300 && x->status < 400)
+                   ? "it redirects, which is not followed"
+                   : "the answer is not 200";
+        return;
+    }
+
+    if (f->collected.len == 0) {
+        f->error = "the answer is empty";
+        return;
+    }
+
+    f->answer.data = f->collected.data;
+    f->answer.len = f->collected.len;
+}
+
+
+static void
 ngx_http_mcp_fetch_done(ngx_http_mcp_exchange_t *x)
 {
     ngx_http_mcp_fetch_t *f = x->data;
 
+    if (f->deadline.timer_set) {
+        ngx_del_timer(&f->deadline);
+    }
+
+    if (x->get) {
+        ngx_http_mcp_fetch_document(f);
+    }
+
     if (f->answer.len == 0
+        && !x->get
         && x->type == NGX_HTTP_MCP_BODY_JSON
         && x->complete
         && ngx_http_mcp_fetch_judge(f) == NGX_OK)

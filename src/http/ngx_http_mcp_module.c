@@ -256,7 +256,8 @@ ngx_http_mcp_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     if (ngx_http_mcp_state_init(cf, mmcf) != NGX_CONF_OK
-        || ngx_http_mcp_backends_init(cf, mmcf) != NGX_CONF_OK)
+        || ngx_http_mcp_backends_init(cf, mmcf) != NGX_CONF_OK
+        || ngx_http_mcp_auth_init_sources(cf, mmcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -107,7 +107,11 @@ ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data)
 
         mmcf->sh = sh;
 
-        return ngx_http_mcp_init_peers(mmcf, zone->shm.log);
+        if (ngx_http_mcp_init_peers(mmcf, zone->shm.log) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_mcp_auth_init_zone(mmcf, zone->shm.log);
     }
 
     sh = ngx_slab_calloc(shpool, sizeof(ngx_http_mcp_shctx_t));
@@ -129,7 +133,9 @@ ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data)
     sh->switched = 1;
     sh->saved = 1;
 
-    if (ngx_http_mcp_init_limits(shpool, sh, zone->shm.size) != NGX_OK) {
+    if (ngx_http_mcp_init_limits(shpool, sh, zone->shm.size) != NGX_OK
+        || ngx_http_mcp_auth_create_zone(mmcf) != NGX_OK)
+    {
         goto too_small;
     }
 
@@ -149,7 +155,11 @@ ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data)
 
     ngx_http_mcp_state_load(mmcf, zone->shm.log);
 
-    return ngx_http_mcp_init_peers(mmcf, zone->shm.log);
+    if (ngx_http_mcp_init_peers(mmcf, zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mcp_auth_init_zone(mmcf, zone->shm.log);
 
 too_small:
 
