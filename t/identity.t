@@ -153,6 +153,19 @@ END
             }
         }
 
+        location = /except-own {
+            mcp_client           \$http_x_user;
+            mcp_roles            "";
+            mcp_pass             one;
+
+            limit_except DELETE {
+                auth_basic           gateway;
+                auth_basic_user_file $users;
+                mcp_client           \$remote_user;
+                mcp_roles            \$basic_roles;
+            }
+        }
+
         location = /request {
             auth_request     /check;
             auth_request_set \$idp_user   \$upstream_http_x_user;
@@ -291,6 +304,8 @@ is who({}, path => '/except'), 401, 'limit_except: no password';
 is who(basic('alice:wrong'), path => '/except'), 401, 'a wrong one';
 is who(basic('alice:alice-secret'), path => '/except'),
     'alice | reader,writer', 'the right one';
+is who({ %{ basic('alice:alice-secret') }, 'X-User' => 'root' },
+       path => '/except-own'), 'alice | reader,writer', '... of its own';
 is $t->http('DELETE', '/except', { 'Mcp-Session-Id' => 'x' })->status, 404,
     'the method that is excepted';
 

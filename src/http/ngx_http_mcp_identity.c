@@ -234,19 +234,19 @@ ngx_http_mcp_identity_read(ngx_http_mcp_call_t *call,
     ngx_http_mcp_token_t *token, mcp_arena_t *arena,
     ngx_http_mcp_identity_t *who)
 {
-    int           rc;
-    unsigned      i, n;
-    ngx_str_t     text;
-    mcp_str_t     s, *roles;
-    const char   *why;
+    int          rc;
+    unsigned     i, n;
+    ngx_int_t    ret;
+    ngx_str_t    text;
+    mcp_str_t    s, *roles;
+    const char  *why;
 
     if (token != NULL) {
         who->issuer = token->issuer;
     }
 
     if (ngx_http_mcp_identity_client(call, token, arena, &who->client)
-        != NGX_OK
-        || ngx_http_mcp_identity_roles(call, token, arena, &text) != NGX_OK)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -257,6 +257,12 @@ ngx_http_mcp_identity_read(ngx_http_mcp_call_t *call,
         ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
                       "the name of the client %s", why);
         return NGX_DECLINED;
+    }
+
+    ret = ngx_http_mcp_identity_roles(call, token, arena, &text);
+
+    if (ret != NGX_OK) {
+        return ret;
     }
 
     if (text.len == 0) {
@@ -366,9 +372,16 @@ ngx_http_mcp_identity_roles(ngx_http_mcp_call_t *call,
         return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
     }
 
-    if (claim.type != MCP_JSON_STRING) {
+    if (claim.type == MCP_JSON_ARRAY) {
         *text = claim.raw;
         return NGX_OK;
+    }
+
+    if (claim.type != MCP_JSON_STRING) {
+        ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
+                      "the roles of the client are neither a string nor an "
+                      "array in the token");
+        return NGX_DECLINED;
     }
 
     if (mcp_json_unescape(claim.tape, claim.node, arena, &s) != MCP_OK) {
