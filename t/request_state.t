@@ -56,7 +56,10 @@ sub gateway {
 
     return Sentinel::Test->new(
         env => { KEY => $key }, backends => \@backends, http => $http,
-        location => '    mcp_client $http_x_user;')
+        location => '    mcp_client $http_x_user;',
+        server => '    mcp_client $http_x_user;
+                       location = /json { mcp_pass json; }
+                       location = /sse { mcp_pass sse; }')
         ->run->wait_catalog(qw/json_ask sse_ask old_echo/);
 }
 
@@ -73,6 +76,7 @@ my @caps = (caps => { elicitation => { form => {} } });
 sub first {
     my ($tool, $arguments, %opt) = @_;
     my $r = ($opt{on_gateway} // $t)->call($tool, $arguments, @caps,
+        path => $opt{path},
         headers => as($opt{user} // 'alice'));
 
     return (($r->result // {})->{requestState}, $r);
@@ -84,7 +88,7 @@ sub retry {
     return ($opt{on_gateway} // $t)->modern('tools/call',
         { name => $tool, arguments => $arguments, requestState => $state,
           inputResponses => { a => { action => 'accept', content => {} } } },
-        @caps, headers => as($opt{user} // 'alice'));
+        @caps, path => $opt{path}, headers => as($opt{user} // 'alice'));
 }
 
 for my $way (qw/json sse/) {
@@ -137,7 +141,13 @@ is $t->modern('tools/call', { name => 'json_ask', arguments => {},
 
 my ($state) = first('json_ask', { state => 's' });
 
+my ($alone) = first('ask', { state => 's' }, path => '/json');
+is retry('ask', {}, $alone, path => '/json')->text, '"s"',
+    'in a location of its own';
+
 my %refused = (
+    'another backend, a tool of that name' =>
+        ['ask', $alone, path => '/sse'],
     'another client' => ['json_ask', $state, user => 'bob'],
     'a client without a name' => ['json_ask', $state, user => ''],
     'another tool' => ['json_other', $state],
