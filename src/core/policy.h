@@ -151,8 +151,10 @@ int mcp_policy_uri(const mcp_roles_t *roles, const mcp_str_t *backend,
  * escapes of unreserved characters, of "/", "\" and "%" decoded, again and
  * again; "\" as "/"; in the path no empty segments, no "." and ".."; a file:
  * URI of this host with an empty authority (RFC 8089), which can make it two
- * bytes longer.  Nothing else does.
+ * bytes longer.  Meanwhile b takes up to MCP_URI_FOLD bytes more than the URI.
  */
+
+#define MCP_URI_FOLD  3
 
 void mcp_uri_fold(mcp_buf_t *b, const mcp_str_t *uri);
 

@@ -9,7 +9,9 @@
 
 /* Longer URIs fit no template either. */
 
-#define MCP_POLICY_URI  4096
+#define MCP_POLICY_URI    4096
+
+#define MCP_POLICY_FOLDS  4
 
 
 static void
@@ -64,14 +66,20 @@ mcp_policy_judge(const mcp_roles_t *roles, mcp_policy_kind_e kind,
 }
 
 
+/*
+ * What is folded may hold what can be folded again ("%%32e" is "%2e").  Few
+ * times are enough for everyone who means well.
+ */
+
 int
 mcp_policy_uri(const mcp_roles_t *roles, const mcp_str_t *backend,
     const mcp_str_t *uri)
 {
+    unsigned       i;
     mcp_buf_t      b;
-    mcp_str_t      folded;
+    mcp_str_t      last;
     mcp_verdict_t  v;
-    unsigned char  room[MCP_POLICY_URI + 2];
+    unsigned char  room[2][MCP_POLICY_URI + MCP_POLICY_FOLDS * MCP_URI_FOLD];
 
     if (uri->len > MCP_POLICY_URI) {
         return 0;
@@ -83,20 +91,31 @@ mcp_policy_uri(const mcp_roles_t *roles, const mcp_str_t *backend,
         return 0;
     }
 
-    memset(&b, 0, sizeof(mcp_buf_t));
-    b.data = room;
-    b.size = sizeof(room);
+    last = *uri;
 
-    mcp_uri_fold(&b, uri);
+    for (i = 0; i < MCP_POLICY_FOLDS; i++) {
 
-    if (b.len == uri->len && memcmp(room, uri->data, b.len) == 0) {
-        return 1;
+        memset(&b, 0, sizeof(mcp_buf_t));
+        b.data = room[i & 1];
+        b.size = sizeof(room[0]);
+
+        mcp_uri_fold(&b, &last);
+
+        if (b.len == last.len && memcmp(b.data, last.data, b.len) == 0) {
+            break;
+        }
+
+        last.data = b.data;
+        last.len = b.len;
     }
 
-    folded.data = room;
-    folded.len = b.len;
+    if (i == MCP_POLICY_FOLDS) {
+        return 0;
+    }
 
-    mcp_policy_judge(roles, MCP_POLICY_RESOURCES, backend, &folded, &v);
+    if (i != 0) {
+        mcp_policy_judge(roles, MCP_POLICY_RESOURCES, backend, &last, &v);
+    }
 
     return mcp_verdict_visible(&v);
 }

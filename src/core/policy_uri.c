@@ -148,13 +148,11 @@ mcp_uri_path(mcp_buf_t *b, const unsigned char *p, const unsigned char *end)
 
 
 static const unsigned char *
-mcp_uri_authority(mcp_buf_t *b, const unsigned char *p,
-    const unsigned char *end)
+mcp_uri_lower(mcp_buf_t *b, const unsigned char *p, const unsigned char *end)
 {
     unsigned char  c;
 
-    while (p < end && *p != '/' && *p != '\\' && *p != '?' && *p != '#') {
-
+    while (p < end) {
         c = mcp_uri_next(&p, end);
 
         if (c >= 'A' && c <= 'Z') {
@@ -172,36 +170,37 @@ void
 mcp_uri_fold(mcp_buf_t *b, const mcp_str_t *uri)
 {
     int                   file;
-    size_t                len;
-    unsigned char         c;
-    const unsigned char  *p, *end;
+    size_t                scheme, len;
+    const unsigned char  *p, *end, *host;
 
     p = uri->data;
     end = p + uri->len;
 
-    while (p < end && *p != ':' && *p != '/' && *p != '\\') {
-        c = mcp_uri_next(&p, end);
-
-        if (c >= 'A' && c <= 'Z') {
-            c |= 0x20;
-        }
-
-        mcp_buf_append(b, &c, 1);
+    while (p < end && strchr(":/?#\\", *p) == NULL) {
+        p++;
     }
 
-    file = (b->len == 4 && memcmp(b->data, "file", 4) == 0);
-
-    if (p < end && *p == ':') {
-        mcp_buf_append(b, p++, 1);
-
-    } else {
-        file = 0;
+    if (p == end || *p != ':') {
+        mcp_uri_path(b, uri->data, end);
+        return;
     }
+
+    scheme = b->len;
+    p = mcp_uri_lower(b, uri->data, p);
+    mcp_buf_append(b, p++, 1);
+
+    file = (b->len - scheme == 5 && memcmp(b->data + scheme, "file:", 5) == 0);
 
     if (end - p > 1 && p[0] == '/' && p[1] == '/') {
         mcp_buf_literal(b, "//");
         len = b->len;
-        p = mcp_uri_authority(b, p + 2, end);
+        host = p + 2;
+
+        for (p = host; p < end && strchr("/?#\\", *p) == NULL; p++) {
+            /* void */
+        }
+
+        p = mcp_uri_lower(b, host, p);
 
         if (file && b->len - len == 9
             && memcmp(b->data + len, "localhost", 9) == 0)
