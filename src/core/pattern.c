@@ -80,7 +80,7 @@ mcp_glob_match(const mcp_glob_t *g, const unsigned char *p, size_t len)
     }
 
     if (len == 0) {
-        return 1;
+        p = (const unsigned char *) "";
     }
 
     end = p + len - g->suffix;

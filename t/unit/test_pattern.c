@@ -39,6 +39,7 @@ test_glob(void **state)
     assert_true(match("*", "anything"));
     assert_true(match("**", ""));
     assert_true(match("**", "x"));
+    assert_false(match("*a*", ""));
     assert_true(match("a*", "a"));
     assert_true(match("a*", "abc"));
     assert_false(match("a*", "ba"));
