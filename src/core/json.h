@@ -130,8 +130,8 @@ typedef struct {
     uint32_t              next;      /* the node behind this one and all that
                                         is in it; of a name: behind its value */
     uint32_t              count;     /* containers: members or elements;
-                                        strings and names: a hash of the
-                                        first 128 unescaped bytes */
+                                        names: a hash of the first 128
+                                        unescaped bytes */
     uint8_t               type;      /* mcp_json_type_e, never an _END */
     uint8_t               escaped;   /* strings, names: has a backslash */
 } mcp_json_node_t;
@@ -183,6 +183,20 @@ uint32_t mcp_json_first(const mcp_json_tape_t *tape, uint32_t node);
 
 int mcp_json_equals(const mcp_json_tape_t *tape, uint32_t node,
     const void *data, size_t len);
+
+
+/*
+ * The order of two strings or names, of one tape or two, by their unescaped
+ * bytes: as memcmp(), the shorter first.
+ */
+
+int mcp_json_order(const mcp_json_tape_t *ta, uint32_t a,
+    const mcp_json_tape_t *tb, uint32_t b);
+
+
+/* What the names of a tape are hashed with, for a string or name. */
+
+uint32_t mcp_json_text_hash(const mcp_json_tape_t *tape, uint32_t node);
 
 
 /*

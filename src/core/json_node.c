@@ -132,6 +132,24 @@ mcp_json_hash_escaped(const unsigned char *p, size_t len)
 
 
 uint32_t
+mcp_json_text_hash(const mcp_json_tape_t *tape, uint32_t node)
+{
+    const unsigned char    *p;
+    const mcp_json_node_t  *nd;
+
+    nd = &tape->node[node];
+    p = tape->text + nd->start;
+
+    if (nd->type == MCP_JSON_KEY) {
+        return nd->count;
+    }
+
+    return nd->escaped ? mcp_json_hash_escaped(p, nd->len)
+                       : mcp_json_hash(p, nd->len);
+}
+
+
+uint32_t
 mcp_json_first(const mcp_json_tape_t *tape, uint32_t node)
 {
     if (node >= tape->nodes
@@ -216,26 +234,27 @@ mcp_json_equals(const mcp_json_tape_t *tape, uint32_t node, const void *data,
 
 
 int
-mcp_json_compare(const mcp_json_tape_t *tape, uint32_t a, uint32_t b)
+mcp_json_order(const mcp_json_tape_t *ta, uint32_t a,
+    const mcp_json_tape_t *tb, uint32_t b)
 {
     int                     rc;
     size_t                  na, nb, n;
     unsigned char          *fa, *fb, bufa[64 + 4], bufb[64 + 4];
     const unsigned char    *pa, *pb, *enda, *endb;
-    const mcp_json_node_t  *node;
+    const mcp_json_node_t  *nda, *ndb;
 
-    node = tape->node;
-    pa = tape->text + node[a].start;
-    pb = tape->text + node[b].start;
-    enda = pa + node[a].len;
-    endb = pb + node[b].len;
+    nda = &ta->node[a];
+    ndb = &tb->node[b];
+    pa = ta->text + nda->start;
+    pb = tb->text + ndb->start;
+    enda = pa + nda->len;
+    endb = pb + ndb->len;
 
-    if (!node[a].escaped && !node[b].escaped) {
-        n = node[a].len < node[b].len ? node[a].len : node[b].len;
+    if (!nda->escaped && !ndb->escaped) {
+        n = nda->len < ndb->len ? nda->len : ndb->len;
         rc = n ? memcmp(pa, pb, n) : 0;
 
-        return rc ? rc : (node[a].len > node[b].len)
-                         - (node[a].len < node[b].len);
+        return rc ? rc : (nda->len > ndb->len) - (nda->len < ndb->len);
     }
 
     fa = bufa;

@@ -93,12 +93,7 @@ int mcp_json_literal(mcp_json_scan_t *s, const unsigned char **pp,
 
 uint32_t mcp_json_hash_escaped(const unsigned char *p, size_t len);
 
-/*
- * In json_node.c: the order of two strings or names by their unescaped bytes,
- * as memcmp() with the shorter first.
- */
-
-int mcp_json_compare(const mcp_json_tape_t *tape, uint32_t a, uint32_t b);
+#define mcp_json_compare(tape, a, b)  mcp_json_order(tape, a, tape, b)
 
 /*
  * In json_names.c: room for finding equal names, kept from object to object,
