@@ -192,10 +192,6 @@ cmp_ok -s ($audit->segments)[-1], '<', 300_000, 'but are not recorded';
 ($t, $audit) = gateway(workers => 1, main => $> ? '' : "user root;\n");
 $t->call('echo', { message => 'before' });
 my ($worker) = $t->workers;
-my $hang = $t->call('slow', { seconds => 3, marker => 'o' . ++$n },
-                    send => 1);
-await { $audit->row(qr/"o$n"/) };
-
 my $size = -s ($audit->segments)[-1];
 my $room = $size + 700;
 system 'prlimit', '--pid', $worker, "--fsize=$room:";
@@ -208,6 +204,11 @@ is $t->call('echo', { message => 'y' x 2000, marker => 'torn' })->code, 507,
 is scalar(() = executed()), $before, 'nothing is executed';
 is_deeply [ grep { /^torn/ } $audit->problems ], [], 'the part is taken back';
 
+system 'prlimit', '--pid', $worker, '--fsize=unlimited:';
+my $hang = $t->call('slow', { seconds => 3, marker => 'o' . ++$n },
+                    send => 1);
+await { $audit->row(qr/"o$n"/) };
+$size = -s ($audit->segments)[-1];
 system 'prlimit', '--pid', $worker, "--fsize=$size:";
 is $hang->response->text, 'at last', 'a call that was in flight has its end';
 is $audit->row(qr/"o$n"/)->{outcome}, undef, 'of which there is no record yet';

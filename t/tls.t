@@ -137,11 +137,16 @@ for my $way (qw/l m up/) {
 
     cmp_ok time() - $began, '<', patience(10), '... none had to wait';
 
-    await { lines() >= $seen + 12 };
-    my %connections = map { $_->[0] => 1 }
-                      grep { $_->[6] == $front->port('tls') }
-                      (lines())[$seen .. lines() - 1];
-    is scalar keys %connections, 1, '... on one connection';
+    # the manager, which may look for changes meanwhile, has its own
+    my %on;
+    await {
+        %on = ();
+        $on{ $_->[0] }++ for grep { $_->[6] == $front->port('tls') }
+                             (lines())[$seen .. lines() - 1];
+        grep { $_ >= 12 } values %on
+    };
+    ok +(grep { $_ >= 12 } values %on), '... on one connection'
+        or diag explain \%on;
 }
 
 # an address is no name for SNI
