@@ -105,4 +105,24 @@ fails('backend', $_->[0], $_->[1]) for
 works('backend', $_) for 'retry 0; breaker off;', 'retry off;',
     'retry 100 max=1h backoff=1ms; breaker 1000000 cooldown=365d;';
 
+# health, mcp_health, mcp_ready
+
+fails('backend', $_->[0], $_->[1]) for
+    ['health on;', qr/invalid parameter "on"/],
+    ['health interval=0;', qr/invalid parameter "interval=0"/],
+    ['health interval=10s timeout=x;', qr/invalid parameter "timeout=x"/],
+    ['health off interval=10s;', qr/invalid parameter "off"/],
+    ['health interval=1s; health off;', qr/"health" directive is duplicate/],
+    ['health off; health off;', qr/"health" directive is duplicate/];
+
+works('backend', $_) for 'health off;', 'health timeout=1s;',
+    'health interval=1h timeout=2h;';
+
+fails('location', $_->[0], $_->[1]) for
+    ['mcp_health;', qr/"mcp_health".*another handler/],
+    ['mcp_ready;', qr/"mcp_ready".*another handler/];
+fails('http', "server { location / { $_->[0] } }", $_->[1]) for
+    ['mcp_ready any;', qr/invalid parameter "any"/],
+    ['mcp_ready; mcp_health;', qr/another handler/];
+
 done_testing;

@@ -89,6 +89,11 @@ ngx_http_mcp_uint(u_char *p, uint64_t n)
 #define NGX_HTTP_MCP_SESSION_ID_MAX  512
 #define NGX_HTTP_MCP_VERSION_MAX     16
 #define NGX_HTTP_MCP_CANCEL_RING     256
+#define NGX_HTTP_MCP_ERROR_LEN       128
+
+#define NGX_HTTP_MCP_HEALTH_UNKNOWN  0
+#define NGX_HTTP_MCP_HEALTH_ALIVE    1
+#define NGX_HTTP_MCP_HEALTH_DEAD     2
 
 
 /*
@@ -102,7 +107,15 @@ typedef struct {
     ngx_atomic_t                 session;    /* changes with the fields below */
     ngx_atomic_t                 refresh;    /* a process asks for discovery */
     ngx_atomic_t                 retries;    /* further tries of calls */
-    mcp_breaker_t                breaker;    /* under the mutex */
+    ngx_atomic_t                 source;     /* mcp_source_state_e */
+    ngx_atomic_t                 health;     /* what the last probe said */
+
+    /* under the mutex */
+
+    mcp_breaker_t                breaker;
+    time_t                       error_time;
+    ngx_uint_t                   error_len;
+    u_char                       error[NGX_HTTP_MCP_ERROR_LEN];
     ngx_atomic_t                 hangs;      /* seconds of the Epoch: until then
                                                 no client waits for a session
                                                 of its own */
@@ -210,6 +223,11 @@ ngx_int_t ngx_http_mcp_peer_session(ngx_http_mcp_main_conf_t *mmcf,
 ngx_int_t ngx_http_mcp_peer_set_session(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_peer_t *peer, ngx_str_t *id, ngx_str_t *version);
 
+/* What went wrong with it last, for operators. */
+
+void ngx_http_mcp_peer_error(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_peer_t *peer, const char *text);
+
 /* Sessions that clients deleted, until they would have expired anyway. */
 
 ngx_int_t ngx_http_mcp_session_end(ngx_http_mcp_main_conf_t *mmcf,
@@ -265,6 +283,8 @@ struct ngx_http_mcp_backend_s {
     ngx_msec_t                   retry_backoff;
     ngx_msec_t                   retry_max;
     mcp_breaker_conf_t           breaker;
+    ngx_msec_t                   health_interval;    /* 0: off */
+    ngx_msec_t                   health_timeout;
 
     ngx_flag_t                   ssl_verify;
     ngx_uint_t                   ssl_verify_depth;
@@ -291,7 +311,7 @@ struct ngx_http_mcp_backend_s {
 };
 
 
-/* ngx_http_mcp_breaker.c, ngx_http_mcp_retry.c */
+/* ngx_http_mcp_breaker.c, ngx_http_mcp_retry.c, ngx_http_mcp_health.c */
 
 #define NGX_HTTP_MCP_BREAKER_FAILURES  0         /* off */
 #define NGX_HTTP_MCP_BREAKER_COOLDOWN  30000     /* ms */
@@ -301,6 +321,10 @@ struct ngx_http_mcp_backend_s {
 #define NGX_HTTP_MCP_RETRY_BACKOFF     100       /* ms */
 #define NGX_HTTP_MCP_RETRY_LONGEST     2000
 
+#define NGX_HTTP_MCP_HEALTH_INTERVAL   10000     /* ms */
+#define NGX_HTTP_MCP_HEALTH_TIMEOUT    3000
+
+char *ngx_http_mcp_health_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mcp_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_mcp_retry_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
@@ -1161,6 +1185,14 @@ void ngx_http_mcp_set_level(ngx_http_mcp_call_t *call);
 /* --- the manager process: ngx_http_mcp_discovery.c ----------------------- */
 
 
+/* What the gateway's own requests of the modern revision carry. */
+
+#define NGX_HTTP_MCP_META                                                     \
+    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\""               \
+    MCP_VERSION_MODERN "\",\"io.modelcontextprotocol/clientInfo\":{"          \
+    "\"name\":\"" MCP_SERVER_NAME "\",\"version\":\"" MCP_SERVER_VERSION      \
+    "\"},\"io.modelcontextprotocol/clientCapabilities\":{}}"
+
 ngx_int_t ngx_http_mcp_discovery_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_mcp_discovery_init_process(ngx_cycle_t *cycle);
 
@@ -1228,6 +1260,11 @@ void ngx_http_mcp_state_load(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
 
 void ngx_http_mcp_state_save(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
 void ngx_http_mcp_state_exit_master(ngx_cycle_t *cycle);
+
+
+/* ngx_http_mcp_health.c */
+
+void ngx_http_mcp_health_tick(ngx_http_mcp_main_conf_t *mmcf);
 
 
 /* --- the shared catalog: ngx_http_mcp_publish.c -------------------------- */

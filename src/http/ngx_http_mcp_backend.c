@@ -143,6 +143,13 @@ static ngx_command_t  ngx_http_mcp_backend_commands[] = {
       0,
       NULL },
 
+    { ngx_string("health"),
+      NGX_CONF_1MORE,
+      ngx_http_mcp_health_conf,
+      0,
+      0,
+      NULL },
+
     { ngx_string("refresh"),
       NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -252,6 +259,8 @@ ngx_http_mcp_backend_create(ngx_conf_t *cf, ngx_str_t *name)
     be->protocol = NGX_CONF_UNSET_UINT;
     be->session = NGX_CONF_UNSET_UINT;
     be->refresh = NGX_CONF_UNSET_MSEC;
+    be->health_interval = NGX_CONF_UNSET_MSEC;
+    be->health_timeout = NGX_CONF_UNSET_MSEC;
     be->retry = NGX_CONF_UNSET_UINT;
     be->retry_backoff = NGX_CONF_UNSET_MSEC;
     be->retry_max = NGX_CONF_UNSET_MSEC;
@@ -703,6 +712,9 @@ ngx_http_mcp_backend_defaults(ngx_conf_t *cf, ngx_http_mcp_backend_t *be)
     ngx_conf_init_uint_value(be->protocol, NGX_HTTP_MCP_PROTOCOL_AUTO);
     ngx_conf_init_uint_value(be->session, NGX_HTTP_MCP_SESSION_SHARED);
     ngx_conf_init_msec_value(be->refresh, 5 * 60 * 1000);
+    ngx_conf_init_msec_value(be->health_interval,
+                             NGX_HTTP_MCP_HEALTH_INTERVAL);
+    ngx_conf_init_msec_value(be->health_timeout, NGX_HTTP_MCP_HEALTH_TIMEOUT);
     ngx_conf_init_uint_value(be->retry, NGX_HTTP_MCP_RETRY);
     ngx_conf_init_msec_value(be->retry_backoff, NGX_HTTP_MCP_RETRY_BACKOFF);
     ngx_conf_init_msec_value(be->retry_max,

@@ -101,13 +101,6 @@ static ngx_http_mcp_job_t  *ngx_http_mcp_jobs;
 static ngx_event_t          ngx_http_mcp_tick;
 
 
-#define NGX_HTTP_MCP_META                                                     \
-    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\""               \
-    MCP_VERSION_MODERN "\",\"io.modelcontextprotocol/clientInfo\":{"          \
-    "\"name\":\"" MCP_SERVER_NAME "\",\"version\":\"" MCP_SERVER_VERSION      \
-    "\"},\"io.modelcontextprotocol/clientCapabilities\":{}}"
-
-
 static ngx_path_t  ngx_http_mcp_path;
 
 
@@ -239,9 +232,11 @@ ngx_http_mcp_discovery_tick(ngx_event_t *ev)
     }
 
     ngx_http_mcp_state_save(mmcf, ev->log);
+    ngx_http_mcp_health_tick(mmcf);
 
     for (i = 0; i < mmcf->backends.nelts; i++) {
         job = &ngx_http_mcp_jobs[i];
+        job->backend->peer->source = job->source.state;
 
         if (job->running) {
             continue;
@@ -947,6 +942,8 @@ ngx_http_mcp_run_failed(ngx_http_mcp_job_t *job, const char *error)
 {
     ngx_msec_t          delay;
     mcp_source_state_e  state;
+
+    ngx_http_mcp_peer_error(job->mmcf, job->backend->peer, error);
 
     if (!job->complained) {
         job->complained = 1;

@@ -9,6 +9,15 @@
 ngx_int_t ngx_http_mcp_status_send(ngx_http_request_t *r, ngx_uint_t status,
     mcp_buf_t *json);
 
+/* Whether it is "mcp_ready all". */
+
+ngx_uint_t ngx_http_mcp_status_all(ngx_http_request_t *r);
+
+/* ngx_http_mcp_ready.c */
+
+ngx_int_t ngx_http_mcp_health_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mcp_ready_handler(ngx_http_request_t *r);
+
 /* ngx_http_mcp_api.c */
 
 ngx_int_t ngx_http_mcp_api_handler(ngx_http_request_t *r);

@@ -6,17 +6,40 @@
 #include "ngx_http_mcp_status.h"
 
 
-static char *ngx_http_mcp_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+typedef struct {
+    ngx_flag_t                   all;        /* of mcp_ready */
+} ngx_http_mcp_status_conf_t;
+
+
+static char *ngx_http_mcp_status_handler(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void *ngx_http_mcp_status_create_conf(ngx_conf_t *cf);
+static char *ngx_http_mcp_status_merge_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 
 
 static ngx_command_t  ngx_http_mcp_status_commands[] = {
 
     { ngx_string("mcp_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_mcp_api,
+      ngx_http_mcp_status_handler,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_mcp_api_handler },
+
+    { ngx_string("mcp_health"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_mcp_status_handler,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_mcp_health_handler },
+
+    { ngx_string("mcp_ready"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_mcp_status_handler,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_mcp_ready_handler },
 
       ngx_null_command
 };
@@ -32,8 +55,8 @@ static ngx_http_module_t  ngx_http_mcp_status_module_ctx = {
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    NULL,                                  /* create location configuration */
-    NULL                                   /* merge location configuration */
+    ngx_http_mcp_status_create_conf,       /* create location configuration */
+    ngx_http_mcp_status_merge_conf         /* merge location configuration */
 };
 
 
@@ -99,22 +122,90 @@ ngx_http_mcp_status_send(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-static char *
-ngx_http_mcp_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_uint_t
+ngx_http_mcp_status_all(ngx_http_request_t *r)
 {
+    ngx_http_mcp_status_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_status_module);
+
+    return conf->all;
+}
+
+
+static char *
+ngx_http_mcp_status_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_mcp_status_conf_t *scf = conf;
+
+    ngx_str_t                 *value;
     ngx_http_core_loc_conf_t  *clcf;
     ngx_http_mcp_main_conf_t  *mmcf;
 
+    value = cf->args->elts;
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->handler != NULL) {
         return "cannot stand in a location that has another handler";
     }
 
-    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_module);
-    mmcf->api = 1;
+    if (cf->args->nelts == 2) {
+        if (ngx_strcmp(value[1].data, "all") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\": there is \"all\"",
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
 
-    clcf->handler = ngx_http_mcp_api_handler;
+        scf->all = 1;
+    }
+
+    clcf->handler = (ngx_http_handler_pt) cmd->post;
+
+    if (clcf->handler == ngx_http_mcp_api_handler) {
+        mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_module);
+        mmcf->api = 1;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_mcp_status_create_conf(ngx_conf_t *cf)
+{
+    ngx_http_mcp_status_conf_t  *scf;
+
+    scf = ngx_pcalloc(cf->pool, sizeof(ngx_http_mcp_status_conf_t));
+    if (scf == NULL) {
+        return NULL;
+    }
+
+    scf->all = NGX_CONF_UNSET;
+
+    return scf;
+}
+
+
+static char *
+ngx_http_mcp_status_merge_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_mcp_status_conf_t *prev = parent;
+    ngx_http_mcp_status_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    /* limit_except{} and if{} answer as the location around them */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && conf->all == NGX_CONF_UNSET) {
+        conf->all = prev->all;
+    }
+
+    if (conf->all == NGX_CONF_UNSET) {
+        conf->all = 0;
+    }
 
     return NGX_CONF_OK;
 }

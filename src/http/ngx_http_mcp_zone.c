@@ -367,6 +367,24 @@ ngx_http_mcp_peer_set_session(ngx_http_mcp_main_conf_t *mmcf,
 }
 
 
+void
+ngx_http_mcp_peer_error(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_peer_t *peer, const char *text)
+{
+    size_t  len;
+
+    len = ngx_min(ngx_strlen(text), NGX_HTTP_MCP_ERROR_LEN);
+
+    ngx_shmtx_lock(&mmcf->shpool->mutex);
+
+    ngx_memcpy(peer->error, text, len);
+    peer->error_len = len;
+    peer->error_time = ngx_time();
+
+    ngx_shmtx_unlock(&mmcf->shpool->mutex);
+}
+
+
 /* --- sessions that clients deleted --------------------------------------- */
 
 
