@@ -244,7 +244,7 @@ ngx_http_mcp_health_probed(ngx_http_mcp_fetch_t *f)
         ngx_http_mcp_health_verdict(h, 1, NULL);
 
     } else if ((status == 0 && !x->sent && x->tried
-                && x->rc != NGX_HTTP_GATEWAY_TIME_OUT)
+                && x->rc == NGX_HTTP_BAD_GATEWAY)
                || h->slow != 0)
     {
         h->slow = 1;
