@@ -62,6 +62,8 @@ typedef struct {
     ngx_uint_t                   redact_set;
     time_t                       retention;  /* s; 0: for ever */
     ngx_str_t                    node;
+    char                        *dsn;        /* of the store; NULL: none */
+    char                        *passfile;   /* its password's; or NULL */
 #if (NGX_THREADS)
     ngx_thread_pool_t           *threads;
 #endif
@@ -124,9 +126,17 @@ typedef struct {
     size_t                       chain;      /* bytes of it, in the name */
     ngx_uint_t                   number;
     off_t                        size;
+    off_t                        sent;       /* to the store */
+    time_t                       since;      /* when there was no more to be
+                                                sent; 0: there is not */
+    ngx_uint_t                   open;       /* calls of the head to be read */
+    u_char                       node[256];
+    size_t                       node_len;
     time_t                       mtime;
     unsigned                     last:1;     /* of its chain */
     unsigned                     final:1;    /* its chain has ended */
+    unsigned                     head:1;     /* whole, and sent */
+    unsigned                     tail:1;     /* ... the chain's */
 } ngx_http_mcp_audit_segment_t;
 
 

@@ -5,12 +5,13 @@
  */
 
 
-#include "ngx_http_mcp_audit.h"
+#include "ngx_http_mcp_audit_store.h"
 
 #include <sys/file.h>
 
 
 #define NGX_HTTP_MCP_AUDIT_TICK  1000    /* ms */
+#define NGX_HTTP_MCP_AUDIT_SHIP  200     /* ... with a store */
 
 
 typedef struct {
@@ -30,7 +31,10 @@ static ngx_int_t ngx_http_mcp_audit_scan(ngx_http_mcp_audit_manager_t *m);
 static int ngx_libc_cdecl ngx_http_mcp_audit_cmp(const void *one,
     const void *two);
 static void ngx_http_mcp_audit_mark(ngx_array_t *segments, ngx_array_t *old);
+static void ngx_http_mcp_audit_remove(ngx_http_mcp_audit_manager_t *m,
+    ngx_http_mcp_audit_segment_t *seg);
 static void ngx_http_mcp_audit_remove_old(ngx_http_mcp_audit_manager_t *m);
+static void ngx_http_mcp_audit_remove_sent(ngx_http_mcp_audit_manager_t *m);
 
 
 void
@@ -62,6 +66,8 @@ ngx_http_mcp_audit_manager(ngx_cycle_t *cycle)
     m->tick.cancelable = 1;
 
     ngx_add_timer(&m->tick, 1);
+
+    ngx_http_mcp_store_start(amcf, cycle);
 }
 
 
@@ -77,7 +83,8 @@ ngx_http_mcp_audit_tick(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(ev, NGX_HTTP_MCP_AUDIT_TICK);
+    ngx_add_timer(ev, m->amcf->dsn ? NGX_HTTP_MCP_AUDIT_SHIP
+                                   : NGX_HTTP_MCP_AUDIT_TICK);
 
     if (ngx_http_mcp_audit_lock(m) != NGX_OK
         || ngx_http_mcp_audit_scan(m) != NGX_OK)
@@ -93,7 +100,11 @@ ngx_http_mcp_audit_tick(ngx_event_t *ev)
         }
     }
 
-    if (m->amcf->retention != 0) {
+    if (m->amcf->dsn != NULL) {
+        ngx_http_mcp_audit_remove_sent(m);
+        ngx_http_mcp_store_kick(&m->segments);
+
+    } else if (m->amcf->retention != 0) {
         ngx_http_mcp_audit_remove_old(m);
     }
 }
@@ -331,6 +342,13 @@ ngx_http_mcp_audit_mark(ngx_array_t *segments, ngx_array_t *old)
 
             if (rc == 0) {
                 seg[i].final = was[k].final;
+                seg[i].head = was[k].head;
+                seg[i].tail = was[k].tail;
+                seg[i].sent = was[k].sent;
+                seg[i].since = was[k].since;
+                seg[i].open = was[k].open;
+                seg[i].node_len = was[k].node_len;
+                ngx_memcpy(seg[i].node, was[k].node, was[k].node_len);
             }
 
             if (rc >= 0) {
@@ -341,12 +359,27 @@ ngx_http_mcp_audit_mark(ngx_array_t *segments, ngx_array_t *old)
 }
 
 
+static void
+ngx_http_mcp_audit_remove(ngx_http_mcp_audit_manager_t *m,
+    ngx_http_mcp_audit_segment_t *seg)
+{
+    u_char  path[NGX_MAX_PATH];
+
+    ngx_snprintf(path, sizeof(path), "%V/%s%Z", &m->amcf->path->name,
+                 seg->name);
+
+    if (ngx_delete_file(path) == NGX_FILE_ERROR && ngx_errno != NGX_ENOENT) {
+        ngx_http_mcp_audit_complain(m->amcf, ngx_errno, "cannot remove",
+                                    path);
+    }
+}
+
+
 /* Without a store the spool is the audit trail, for as long as it is wanted. */
 
 static void
 ngx_http_mcp_audit_remove_old(ngx_http_mcp_audit_manager_t *m)
 {
-    u_char                         path[NGX_MAX_PATH];
     ngx_uint_t                     i;
     ngx_http_mcp_audit_segment_t  *seg;
 
@@ -360,16 +393,52 @@ ngx_http_mcp_audit_remove_old(ngx_http_mcp_audit_manager_t *m)
             continue;
         }
 
-        ngx_snprintf(path, sizeof(path), "%V/%s%Z", &m->amcf->path->name,
-                     seg[i].name);
-
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "mcp audit: \"%s\" is older than mcp_audit_retention, "
-                      "removed", path);
+                      "removed", seg[i].name);
 
-        if (ngx_delete_file(path) == NGX_FILE_ERROR) {
-            ngx_http_mcp_audit_complain(m->amcf, ngx_errno, "cannot remove",
-                                        path);
+        ngx_http_mcp_audit_remove(m, &seg[i]);
+    }
+}
+
+
+/*
+ * With one, a segment goes when the store has all of it, and it is not the one
+ * that says what its process had open: the next one does, or the chain has
+ * ended.
+ */
+
+static void
+ngx_http_mcp_audit_remove_sent(ngx_http_mcp_audit_manager_t *m)
+{
+    time_t                         oldest;
+    ngx_uint_t                     i;
+    ngx_http_mcp_audit_segment_t  *seg;
+
+    oldest = 0;
+    seg = m->segments.elts;
+
+    for (i = 0; i < m->segments.nelts; i++) {
+
+        if (seg[i].sent < seg[i].size) {
+
+            if (seg[i].since == 0) {
+                seg[i].since = ngx_min(seg[i].mtime, ngx_time());
+            }
+
+            if (oldest == 0 || seg[i].since < oldest) {
+                oldest = seg[i].since;
+            }
+
+            continue;
+        }
+
+        seg[i].since = 0;
+
+        if (seg[i].last ? (seg[i].final && seg[i].tail) : seg[i + 1].head) {
+            ngx_http_mcp_audit_remove(m, &seg[i]);
         }
     }
+
+    m->amcf->mmcf->sh->audit.oldest = oldest;
 }

@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_mcp_audit.h"
+#include "ngx_http_mcp_audit_store.h"
 
 
 #define NGX_HTTP_MCP_AUDIT_SIZE_MIN  262144
@@ -57,6 +57,13 @@ static ngx_command_t  ngx_http_mcp_audit_commands[] = {
     { ngx_string("mcp_audit_spool"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_mcp_audit_spool_set,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mcp_audit_store"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_mcp_store_set,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -578,6 +585,13 @@ ngx_http_mcp_audit_init(ngx_conf_t *cf)
                           "\"mcp_audit\" in %s:%ui needs a place to write to: "
                           "name one with mcp_audit_spool",
                           amcf->file, amcf->line);
+            return NGX_ERROR;
+        }
+
+        if (amcf->dsn != NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"mcp_audit_store\" is filled from a spool: name "
+                          "its place with mcp_audit_spool");
             return NGX_ERROR;
         }
 

@@ -43,6 +43,9 @@ sub segments {
 }
 
 
+sub dead { return Sentinel::Process::slurp("$_[0]{dir}/dead-letters.jsonl") }
+
+
 # All lines; { torn } for what is no JSON.
 
 sub lines {
