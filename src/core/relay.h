@@ -153,9 +153,9 @@ void mcp_relay_init(mcp_relay_t *re, const mcp_relay_conf_t *conf);
  *
  *   MCP_OK, what out() returned, or MCP_ERROR with re->why: not JSON, not one
  *   object, two of a member that matters (jsonrpc, id, method, result, error;
- *   result.resultType, result.isError, result.requestState), two of result, error and method, a
- *   method that is no string, an id that is no string, number or null, or is
- *   too long, too deep.  After anything but MCP_OK the message is over: every
+ *   result.resultType, result.isError, result.requestState), two of result,
+ *   error and method, a method that is no string, an id that is no string,
+ *   number or null, or is too long, too deep.  After anything but MCP_OK the message is over: every
  *   later call is MCP_ERROR.
  */
 
