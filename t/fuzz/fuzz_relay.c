@@ -652,12 +652,28 @@ build(build_t *b)
 }
 
 
+/* A seal that changes nothing: what is held for it goes out as it came. */
+
+static int
+seal(void *data, const mcp_str_t *value, mcp_str_t *out)
+{
+    CHECK(value->len >= 2 && value->data[0] == '"'
+          && value->data[value->len - 1] == '"');
+
+    *out = *value;
+
+    return MCP_OK;
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     run_t             whole, other;
     size_t            i;
     build_t           b;
+    mcp_buf_t         state;
+    mcp_arena_t      *arena;
     uint32_t          seed;
     mcp_relay_conf_t  conf;
 
@@ -689,6 +705,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mcp_str_set(&conf.client_id, "\"c\\\"-1\"");
     mcp_str_set(&conf.token, "\"gw-1\"");
     mcp_str_set(&conf.client_token, "99");
+
+    arena = mcp_arena_create();
+    CHECK(arena != NULL);
+    mcp_buf_init(&state, arena, 0);
+
+    if (data[1] & 16) {
+        conf.state = &state;
+        conf.seal = seal;
+    }
 
     seed = (uint32_t) data[2] << 8 | data[3];
 
@@ -723,6 +748,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     compare(&conf, data, size, &whole);
     free(whole.data);
     free(b.data);
+    mcp_arena_destroy(arena);
 
     return 0;
 }
