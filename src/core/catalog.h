@@ -114,6 +114,7 @@ typedef struct {
     uint32_t              chain;           /* next in the bucket + 1 */
     uint16_t              limit;           /* for who owns the view: which of
                                               its rules is this item's */
+    uint16_t              scope;           /* likewise */
     unsigned              disabled:1;      /* ... and that no page has it */
     unsigned              read_only:1;     /* annotations.readOnlyHint */
     unsigned              idempotent:1;    /* annotations.idempotentHint */

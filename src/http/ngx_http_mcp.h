@@ -500,6 +500,11 @@ int ngx_http_mcp_unseal(ngx_http_mcp_main_conf_t *mmcf, const char *label,
     const mcp_str_t *sealed, mcp_arena_t *arena, mcp_str_t *out);
 
 
+/* ngx_http_mcp_auth_scope.c: mcp_scope */
+
+ngx_int_t ngx_http_mcp_scope_gate(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+
 /* ngx_http_mcp_auth_zone.c: keys and tokens in shared memory */
 
 ngx_int_t ngx_http_mcp_auth_create_zone(ngx_http_mcp_main_conf_t *mmcf);

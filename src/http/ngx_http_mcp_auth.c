@@ -445,8 +445,18 @@ ngx_http_mcp_auth_required(ngx_http_mcp_auth_loc_conf_t *alcf,
     const mcp_json_tape_t *claims, const char **why)
 {
     uint32_t                 node;
+    mcp_str_t               *scopes;
     ngx_uint_t               i, scope;
     ngx_http_mcp_require_t  *require;
+
+    scopes = alcf->scopes ? alcf->scopes->elts : NULL;
+
+    for (i = 0; scopes && i < alcf->scopes->nelts; i++) {
+        if (!mcp_jwt_scope(claims, &scopes[i])) {
+            *why = "the token does not have the scope that is needed here";
+            return NGX_DONE;
+        }
+    }
 
     if (alcf->require == NULL) {
         return NGX_OK;

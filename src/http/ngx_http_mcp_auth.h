@@ -9,6 +9,8 @@
  *   ngx_http_mcp_auth_zone.c      keys and tokens in shared memory
  *   ngx_http_mcp_auth_token.c     tokens that were verified, in this worker
  *   ngx_http_mcp_auth_answer.c    401 and 403
+ *   ngx_http_mcp_auth_scope.c     mcp_scope
+ *   ngx_http_mcp_auth_metadata.c  mcp_authorization_server (RFC 9728)
  *   ngx_http_mcp_claim.c          claims, $mcp_claim_NAME
  */
 
@@ -132,12 +134,24 @@ typedef struct {
 } ngx_http_mcp_open_t;
 
 
+typedef struct ngx_http_mcp_auth_loc_conf_s  ngx_http_mcp_auth_loc_conf_t;
+
+
+/* A location with metadata (RFC 9728). */
+
+typedef struct {
+    ngx_http_core_srv_conf_t      *server;
+    ngx_http_mcp_auth_loc_conf_t  *conf;
+} ngx_http_mcp_resource_t;
+
+
 typedef struct {
     ngx_array_t                  open;       /* ngx_http_mcp_open_t */
+    ngx_array_t                  resources;  /* ngx_http_mcp_resource_t */
 } ngx_http_mcp_auth_main_conf_t;
 
 
-typedef struct {
+struct ngx_http_mcp_auth_loc_conf_s {
     ngx_str_t                   *realm;      /* NULL: no token is wanted */
     ngx_flag_t                   said;       /* mcp_auth_jwt was, if only off */
     ngx_array_t                 *keys;       /* ngx_http_mcp_key_source_t * */
@@ -146,7 +160,14 @@ typedef struct {
     ngx_array_t                 *audience;   /* mcp_str_t */
     time_t                       leeway;
     ngx_array_t                 *require;    /* ngx_http_mcp_require_t */
-} ngx_http_mcp_auth_loc_conf_t;
+    ngx_array_t                 *scopes;     /* mcp_str_t: of every request */
+    ngx_array_t                 *tools;      /* ngx_http_mcp_tool_scope_t */
+    ngx_array_t                 *servers;    /* ngx_str_t: authorization
+                                                servers; NULL: no metadata */
+    ngx_str_t                    path;       /* of the location; "/": empty */
+    ngx_str_t                    resource;   /* the audience that is its URL;
+                                                empty: none */
+};
 
 
 /* --- tokens that were verified ------------------------------------------- */
@@ -202,11 +223,16 @@ typedef struct {
 
 /*
  * 401 or 403.  error is that of RFC 6750, section 3.1 (NULL: no token came),
- * why goes into the answer; scope may be NULL.
+ * why goes into the answer.
  */
 
 ngx_int_t ngx_http_mcp_auth_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *error, const char *why);
+
+/* The WWW-Authenticate of such an answer; more: scopes, or NULL. */
+
+ngx_int_t ngx_http_mcp_auth_challenge(ngx_http_request_t *r,
+    const char *error, const char *why, ngx_array_t *more);
 
 /* The keys are not there: 503. */
 
@@ -218,6 +244,28 @@ ngx_int_t ngx_http_mcp_auth_unavailable(ngx_http_request_t *r,
 
 
 ngx_int_t ngx_http_mcp_auth_handler(ngx_http_request_t *r);
+
+/* mcp_scope, mcp_authorization_server */
+
+char *ngx_http_mcp_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_mcp_authorization_server(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* All scopes that are required anywhere in the location; may be empty. */
+
+ngx_int_t ngx_http_mcp_scopes(ngx_http_mcp_auth_loc_conf_t *alcf,
+    mcp_buf_t *b, ngx_array_t *more, ngx_uint_t json);
+
+/* ngx_http_mcp_auth_metadata.c */
+
+char *ngx_http_mcp_resource_add(ngx_conf_t *cf,
+    ngx_http_mcp_auth_loc_conf_t *conf);
+ngx_int_t ngx_http_mcp_metadata_handler(ngx_http_request_t *r);
+
+/* The URL of a location and of its metadata; nothing, if Host is none. */
+
+void ngx_http_mcp_resource_url(ngx_http_request_t *r,
+    ngx_http_mcp_auth_loc_conf_t *alcf, mcp_buf_t *b, ngx_uint_t metadata);
 
 ngx_int_t ngx_http_mcp_claim_add_variable(ngx_conf_t *cf);
 

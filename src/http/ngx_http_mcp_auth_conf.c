@@ -78,6 +78,20 @@ static ngx_command_t  ngx_http_mcp_auth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mcp_scope"),
+      NGX_HTTP_MCP_AUTH_CONF|NGX_CONF_1MORE,
+      ngx_http_mcp_scope,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mcp_authorization_server"),
+      NGX_HTTP_MCP_AUTH_CONF|NGX_CONF_TAKE1,
+      ngx_http_mcp_authorization_server,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -131,7 +145,10 @@ ngx_http_mcp_auth_create_main_conf(ngx_conf_t *cf)
     }
 
     if (ngx_array_init(&amcf->open, cf->pool, 4, sizeof(ngx_http_mcp_open_t))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&amcf->resources, cf->pool, 4,
+                          sizeof(ngx_http_mcp_resource_t))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -157,6 +174,9 @@ ngx_http_mcp_auth_create_loc_conf(ngx_conf_t *cf)
     alcf->audience = NGX_CONF_UNSET_PTR;
     alcf->leeway = NGX_CONF_UNSET;
     alcf->require = NGX_CONF_UNSET_PTR;
+    alcf->scopes = NGX_CONF_UNSET_PTR;
+    alcf->tools = NGX_CONF_UNSET_PTR;
+    alcf->servers = NGX_CONF_UNSET_PTR;
 
     return alcf;
 }
@@ -178,6 +198,20 @@ ngx_http_mcp_auth_check_pass(ngx_conf_t *cf, ngx_http_mcp_auth_loc_conf_t *conf)
                       "\"mcp_pass\" in %s:%ui has \"mcp_auth_jwt\", but no "
                       "keys: add \"mcp_auth_jwt_key\"", mlcf->file,
                       mlcf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->realm == NULL && (conf->scopes || conf->tools)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"mcp_pass\" in %s:%ui has \"mcp_scope\", but asks "
+                      "for no token that could have it: add "
+                      "\"mcp_auth_jwt\"", mlcf->file, mlcf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->servers != NULL
+        && ngx_http_mcp_resource_add(cf, conf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -216,8 +250,16 @@ ngx_http_mcp_auth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->audience, prev->audience, NULL);
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 30);
     ngx_conf_merge_ptr_value(conf->require, prev->require, NULL);
+    ngx_conf_merge_ptr_value(conf->scopes, prev->scopes, NULL);
+    ngx_conf_merge_ptr_value(conf->tools, prev->tools, NULL);
+    ngx_conf_merge_ptr_value(conf->servers, prev->servers, NULL);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname) {
+        conf->path = prev->path;
+        conf->resource = prev->resource;
+    }
 
     if (clcf->handler == ngx_http_mcp_handler) {
         return ngx_http_mcp_auth_check_pass(cf, conf);
@@ -502,6 +544,15 @@ ngx_http_mcp_auth_postconfiguration(ngx_conf_t *cf)
     }
 
     *h = ngx_http_mcp_auth_handler;
+
+    if (amcf->resources.nelts) {
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_mcp_metadata_handler;
+    }
 
     open = amcf->open.elts;
 

@@ -7,6 +7,7 @@
 
 static ngx_http_mcp_gate_pt  ngx_http_mcp_gates[] = {
     ngx_http_mcp_policy_gate,
+    ngx_http_mcp_scope_gate,     /* what nobody may see has none to be named */
     ngx_http_mcp_disable_gate,
     ngx_http_mcp_limit_gate,
     ngx_http_mcp_mrtr_gate,
