@@ -376,7 +376,7 @@ untouched $b, 'a backend', sub {
         my $came = !ref $token || ($token->{Authorization} // '')
                                   =~ /^Bearer \S/;
         like $challenge, $came
-            ? qr/^Bearer realm="tools", error="invalid_token", error_description="[^"\\]+"$/
+            ? qr/^Bearer realm="tools", error="invalid_token", error_description="[^"\\]+"(?:, scope="mcp:tools")?$/
             : qr/^Bearer realm="tools"$/, "$name: WWW-Authenticate";
     }
 };
