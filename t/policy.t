@@ -276,9 +276,9 @@ for (@read) {
         $r = $t->modern('resources/read', { uri => $uri },
                         headers => { 'X-Roles' => $roles });
     };
-    my $named = $r->code && $r->body =~ /list tell|not offered here/;
-    is $named ? 0 : 1, $may, "\"$roles\" " . ($may ? 'reads ' : 'does not read ')
-                             . $uri;
+    my $named = $r->code && $r->body =~ m{/list tell|not offered};
+    is $named ? 0 : 1, $may,
+        "\"$roles\" " . ($may ? 'reads ' : 'does not read ') . $uri;
     is scalar @sent, 0, 'and it goes nowhere' if !$may;
 }
 

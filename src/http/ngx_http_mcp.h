@@ -374,6 +374,7 @@ typedef struct {
     ngx_http_complex_value_t    *client;
     ngx_http_complex_value_t    *roles;
 
+    void                       **loc_conf;   /* of all modules */
     u_char                      *file;       /* of mcp_pass, for messages */
     ngx_uint_t                   line;
 
@@ -691,6 +692,13 @@ struct ngx_http_mcp_snapshot_s {
  */
 
 mcp_view_t *ngx_http_mcp_view(ngx_http_request_t *r);
+
+/* For one who is done before it returns: NULL: no memory. */
+
+ngx_http_mcp_snapshot_t *ngx_http_mcp_snapshot_newest(
+    ngx_http_mcp_main_conf_t *mmcf);
+mcp_view_t *ngx_http_mcp_snapshot_view(ngx_http_mcp_snapshot_t *snap,
+    ngx_http_mcp_loc_conf_t *mlcf);
 
 
 /* Reads the shared catalog; sources by backend index.  For the manager too. */

@@ -49,7 +49,7 @@ ngx_http_mcp_api_begins(ngx_str_t *path, const char *text, size_t len)
     ngx_http_mcp_api_begins(path, s, sizeof(s) - 1)
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_mcp_api_origin(ngx_http_request_t *r, const char **reason)
 {
     ngx_str_t         origin;

@@ -401,6 +401,7 @@ ngx_http_mcp_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         *name = value[i];
     }
 
+    mlcf->loc_conf = ((ngx_http_conf_ctx_t *) cf->ctx)->loc_conf;
     mlcf->file = cf->conf_file->file.name.data;
     mlcf->line = cf->conf_file->line;
 

@@ -39,23 +39,15 @@ struct ngx_http_mcp_parts_s {
 };
 
 
-mcp_policy_t *
-ngx_http_mcp_policy(ngx_http_request_t *r)
+ngx_uint_t
+ngx_http_mcp_policy_on(ngx_http_mcp_policy_main_conf_t *pmcf,
+    ngx_http_mcp_policy_conf_t *plcf)
 {
-    ngx_http_mcp_policy_conf_t       *plcf;
-    ngx_http_mcp_policy_main_conf_t  *pmcf;
-
-    plcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_policy_module);
-    pmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_policy_module);
-
-    if (plcf->enabled == 0
-        || (plcf->enabled == NGX_CONF_UNSET
-            && mcp_policy_nroles(pmcf->policy) == 0))
-    {
-        return NULL;
+    if (plcf->enabled == NGX_CONF_UNSET) {
+        return mcp_policy_nroles(pmcf->policy) != 0;
     }
 
-    return pmcf->policy;
+    return plcf->enabled;
 }
 
 
@@ -313,15 +305,18 @@ mcp_view_t *
 ngx_http_mcp_policy_view(ngx_http_request_t *r, ngx_http_mcp_snapshot_t *snap,
     mcp_view_t *view)
 {
-    uint32_t              few[16], *role;
-    ngx_uint_t            n;
-    mcp_policy_t         *policy;
-    ngx_pool_cleanup_t   *cln;
-    ngx_http_mcp_call_t  *call;
-    ngx_http_mcp_part_t  *part;
+    uint32_t                          few[16], *role;
+    ngx_uint_t                        n;
+    ngx_pool_cleanup_t               *cln;
+    ngx_http_mcp_call_t              *call;
+    ngx_http_mcp_part_t              *part;
+    ngx_http_mcp_policy_conf_t       *plcf;
+    ngx_http_mcp_policy_main_conf_t  *pmcf;
 
-    policy = ngx_http_mcp_policy(r);
-    if (policy == NULL) {
+    plcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_policy_module);
+    pmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_policy_module);
+
+    if (!ngx_http_mcp_policy_on(pmcf, plcf)) {
         return view;
     }
 
@@ -339,14 +334,14 @@ ngx_http_mcp_policy_view(ngx_http_request_t *r, ngx_http_mcp_snapshot_t *snap,
         }
     }
 
-    n = ngx_http_mcp_policy_ids(call, policy, role);
+    n = ngx_http_mcp_policy_ids(call, pmcf->policy, role);
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NULL;
     }
 
-    part = ngx_http_mcp_part_get(snap, policy, view, role, n);
+    part = ngx_http_mcp_part_get(snap, pmcf->policy, view, role, n);
     if (part == NULL) {
         return NULL;
     }

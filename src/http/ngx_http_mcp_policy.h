@@ -30,9 +30,10 @@ typedef struct {
 extern ngx_module_t  ngx_http_mcp_policy_module;
 
 
-/* NULL: callers of this location may see and call everything. */
+/* Whether callers of a location see but what their roles allow. */
 
-mcp_policy_t *ngx_http_mcp_policy(ngx_http_request_t *r);
+ngx_uint_t ngx_http_mcp_policy_on(ngx_http_mcp_policy_main_conf_t *pmcf,
+    ngx_http_mcp_policy_conf_t *plcf);
 
 
 /*
@@ -63,6 +64,11 @@ ngx_int_t ngx_http_mcp_policy_gate(ngx_http_mcp_call_t *call,
 
 void ngx_http_mcp_policy_check(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_snapshot_t *snap, ngx_log_t *log);
+
+
+/* ngx_http_mcp_policy_explain.c: the handler of mcp_policy_explain */
+
+ngx_int_t ngx_http_mcp_policy_explain(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_MCP_POLICY_H_INCLUDED_ */

@@ -31,6 +31,8 @@ static char *ngx_http_mcp_policy_directive(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
 static char *ngx_http_mcp_policy_add_test(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_mcp_policy_set_explain(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static ngx_int_t ngx_http_mcp_policy_init(ngx_conf_t *cf);
 
 
@@ -55,6 +57,13 @@ static ngx_command_t  ngx_http_mcp_policy_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mcp_policy_conf_t, enabled),
+      NULL },
+
+    { ngx_string("mcp_policy_explain"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_mcp_policy_set_explain,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
       ngx_null_command
@@ -271,6 +280,23 @@ ngx_http_mcp_policy_add_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     test->nwords = cf->args->nelts - 1;
     test->file = cf->conf_file->file.name.data;
     test->line = cf->conf_file->line;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_mcp_policy_set_explain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == ngx_http_mcp_policy_explain) {
+        return "is duplicate";
+    }
+
+    clcf->handler = ngx_http_mcp_policy_explain;
 
     return NGX_CONF_OK;
 }

@@ -213,17 +213,10 @@ ngx_http_mcp_view_create(ngx_http_mcp_snapshot_t *snap,
 }
 
 
-mcp_view_t *
-ngx_http_mcp_view(ngx_http_request_t *r)
+ngx_http_mcp_snapshot_t *
+ngx_http_mcp_snapshot_newest(ngx_http_mcp_main_conf_t *mmcf)
 {
-    mcp_view_t                *view;
-    ngx_pool_cleanup_t        *cln;
-    ngx_http_mcp_loc_conf_t   *mlcf;
-    ngx_http_mcp_snapshot_t   *snap;
-    ngx_http_mcp_main_conf_t  *mmcf;
-
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_module);
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_module);
+    ngx_http_mcp_snapshot_t  *snap;
 
     snap = ngx_http_mcp_current;
 
@@ -241,13 +234,39 @@ ngx_http_mcp_view(ngx_http_request_t *r)
         ngx_http_mcp_current = snap;
     }
 
+    return snap;
+}
+
+
+mcp_view_t *
+ngx_http_mcp_snapshot_view(ngx_http_mcp_snapshot_t *snap,
+    ngx_http_mcp_loc_conf_t *mlcf)
+{
+    mcp_view_t  *view;
+
     view = snap->view[mlcf->index];
 
+    return view ? view : ngx_http_mcp_view_create(snap, mlcf, NULL);
+}
+
+
+mcp_view_t *
+ngx_http_mcp_view(ngx_http_request_t *r)
+{
+    mcp_view_t               *view;
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_mcp_snapshot_t  *snap;
+
+    snap = ngx_http_mcp_snapshot_newest(
+                       ngx_http_get_module_main_conf(r, ngx_http_mcp_module));
+    if (snap == NULL) {
+        return NULL;
+    }
+
+    view = ngx_http_mcp_snapshot_view(snap,
+                        ngx_http_get_module_loc_conf(r, ngx_http_mcp_module));
     if (view == NULL) {
-        view = ngx_http_mcp_view_create(snap, mlcf, NULL);
-        if (view == NULL) {
-            return NULL;
-        }
+        return NULL;
     }
 
     cln = ngx_pool_cleanup_add(r->pool, 0);

@@ -18,8 +18,10 @@ ngx_uint_t ngx_http_mcp_status_all(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_health_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_ready_handler(ngx_http_request_t *r);
 
-/* ngx_http_mcp_api.c */
+/* ngx_http_mcp_api.c; origin: as ngx_http_mcp_origin_check() */
 
+ngx_int_t ngx_http_mcp_api_origin(ngx_http_request_t *r,
+    const char **reason);
 ngx_int_t ngx_http_mcp_api_handler(ngx_http_request_t *r);
 
 
