@@ -2,6 +2,7 @@
 #
 #   SAN=1          AddressSanitizer and UndefinedBehaviorSanitizer
 #   FUZZ_TIME=60   seconds for each fuzzer
+#   CHAOS_TIME=600 seconds of bad backends
 #   NGINX_SRC=DIR  another nginx source tree than that of nginx-dev
 
 SHELL     = /bin/sh
@@ -13,6 +14,7 @@ SAN      ?=
 CC       ?= cc
 CLANG    ?= clang
 FUZZ_TIME ?= 60
+CHAOS_TIME ?= 600
 PROVE_JOBS ?= 2
 DESTDIR  ?=
 MODULES  ?= /usr/lib/nginx/modules
@@ -40,7 +42,7 @@ lock     := flock $(B)/.lock
 
 export SAN CC
 
-.PHONY: help setup build module unit test run lint bench fuzz install clean
+.PHONY: help setup build module unit test run lint bench chaos fuzz install clean
 .PHONY: $(addprefix run-unit-,$(units)) FORCE
 
 help:           ## this list
@@ -111,6 +113,10 @@ lint:           ## style, static analysis, syntax of scripts, documentation
 bench:          ## measure against bare proxy_pass
 	@$(MAKE) --no-print-directory build
 	@scripts/bench
+
+chaos:          ## five backends, three of which go wrong, under 64 clients
+	@$(MAKE) --no-print-directory build
+	@scripts/chaos $(CHAOS_TIME)
 
 # fuzzers: clang's libFuzzer, one after the other
 
