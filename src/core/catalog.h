@@ -102,6 +102,15 @@ int mcp_catalog_append(mcp_buf_t *b, mcp_arena_t *scratch,
 #define MCP_NAME_LONG  64        /* longer ones are warned about */
 
 
+/* What the arguments of a tool or prompt must be like. */
+
+typedef struct {
+    mcp_str_t             text;            /* a JSON Schema */
+    void                 *compiled;        /* for who owns the view */
+    unsigned              tried:1;         /* likewise */
+} mcp_item_schema_t;
+
+
 typedef struct {
     unsigned              source;          /* index of the view's source */
     mcp_str_t             native;          /* name or URI, as the backend's */
@@ -110,6 +119,7 @@ typedef struct {
                                               legacy [0] and modern [1] era;
                                               data NULL: not offered to it */
     mcp_params_t          params;          /* tools: Mcp-Param-* headers */
+    mcp_item_schema_t    *schema;          /* NULL: there is no such thing */
     uint32_t              hash;            /* of exposed */
     uint32_t              chain;           /* next in the bucket + 1 */
     uint16_t              limit;           /* for who owns the view: which of
@@ -156,7 +166,8 @@ struct mcp_view_s {
     int64_t               ttl_ms;          /* least of the sources; 0: one of
                                               them has none */
     uint64_t              key[2];          /* random; of the items' hashes */
-    uint64_t              switched;        /* for who owns the view: of which
+    void                 *owner;           /* for who owns the view */
+    uint64_t              switched;        /* likewise: of which
                                               state "disabled" is; 0: none */
     unsigned              completions:1;   /* some source has the capability */
     unsigned              partial:1;       /* a source is UNTRIED or FAILED */

@@ -263,10 +263,25 @@ mcp_item_name(mcp_builder_t *vb, mcp_item_t *item, uint32_t *name)
 
 
 static int
+mcp_item_set_schema(mcp_builder_t *vb, mcp_item_t *item, const mcp_str_t *text)
+{
+    item->schema = mcp_calloc(vb->arena, sizeof(mcp_item_schema_t));
+    if (item->schema == NULL) {
+        return MCP_NOMEM;
+    }
+
+    item->schema->text = *text;
+
+    return MCP_OK;
+}
+
+
+static int
 mcp_item_schema(mcp_builder_t *vb, mcp_item_t *item)
 {
     int                     rc;
     uint32_t                schema;
+    mcp_str_t               text;
     const char             *why;
     const mcp_json_tape_t  *tape;
 
@@ -293,7 +308,63 @@ mcp_item_schema(mcp_builder_t *vb, mcp_item_t *item)
         return MCP_NONE;
     }
 
-    return rc;
+    text = mcp_json_raw(tape, schema);
+
+    return rc == MCP_OK ? mcp_item_set_schema(vb, item, &text) : rc;
+}
+
+
+/* What a prompt says of its arguments, as a schema: which it requires. */
+
+static int
+mcp_item_prompt(mcp_builder_t *vb, mcp_item_t *item)
+{
+    uint32_t                i, end, arguments, name;
+    mcp_buf_t               b;
+    mcp_str_t               raw;
+    const mcp_json_tape_t  *tape;
+
+    tape = &vb->elements.tape;
+
+    arguments = mcp_item_member(tape, 0, "arguments", MCP_JSON_ARRAY);
+    if (arguments == 0) {
+        return MCP_OK;
+    }
+
+    mcp_buf_init(&b, vb->arena, 128);
+    end = tape->node[arguments].next;
+
+    for (i = arguments + 1; i < end; i = tape->node[i].next) {
+
+        name = mcp_item_member(tape, i, "name", MCP_JSON_STRING);
+
+        if (name == 0
+            || mcp_item_member(tape, i, "required", MCP_JSON_TRUE) == 0)
+        {
+            continue;
+        }
+
+        if (b.len == 0) {
+            mcp_buf_literal(&b, "{\"type\":\"object\",\"required\":[");
+
+        } else {
+            mcp_buf_literal(&b, ",");
+        }
+
+        raw = mcp_json_raw(tape, name);
+        mcp_buf_str(&b, &raw);
+    }
+
+    if (b.len == 0) {
+        return MCP_OK;
+    }
+
+    mcp_buf_literal(&b, "]}");
+
+    raw.data = b.data;
+    raw.len = b.len;
+
+    return b.failed ? MCP_NOMEM : mcp_item_set_schema(vb, item, &raw);
 }
 
 
@@ -376,6 +447,12 @@ mcp_item_read(mcp_builder_t *vb, mcp_item_t *item)
                                          "idempotentHint");
 
         rc = mcp_item_schema(vb, item);
+        if (rc != MCP_OK) {
+            return rc;
+        }
+
+    } else if (vb->list == MCP_PROMPTS) {
+        rc = mcp_item_prompt(vb, item);
         if (rc != MCP_OK) {
             return rc;
         }

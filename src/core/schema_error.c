@@ -208,7 +208,7 @@ mcp_schema_say_size(mcp_buf_t *b, const mcp_schema_run_t *run,
 static void
 mcp_schema_say_missing(mcp_buf_t *b, const unsigned char *p, size_t len)
 {
-    mcp_buf_literal(b, "lacks the property \"");
+    mcp_buf_literal(b, "must have the property \"");
     mcp_schema_say_cut(b, p, len, MCP_SCHEMA_QUOTE);
     mcp_buf_literal(b, "\"");
 }
@@ -458,8 +458,8 @@ mcp_schema_expensive(mcp_schema_run_t *run)
 
     e->path.data = (unsigned char *) "";
     e->keyword = "";
-    mcp_str_set(&e->message, "takes too long to check: it is too large or too"
-                " deep for this schema");
+    mcp_str_set(&e->message, "too large or too deep to be checked against this"
+                " schema");
 
     return MCP_ERROR;
 }

@@ -371,6 +371,7 @@ typedef struct {
     ngx_array_t                 *origins;    /* ngx_str_t */
     ngx_uint_t                   max_depth;
     ngx_uint_t                   page_size;
+    ngx_uint_t                   validate;   /* ngx_http_mcp_validate_e */
     ngx_http_complex_value_t    *client;
     ngx_http_complex_value_t    *roles;
 
@@ -714,6 +715,11 @@ void ngx_http_mcp_snapshot_release(ngx_http_mcp_snapshot_t *snap);
 
 void ngx_http_mcp_views_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
 
+/* A line about some item, unless it was said before; data NULL: nobody hears. */
+
+void ngx_http_mcp_view_log(void *data, mcp_view_level_e level,
+    const char *line);
+
 
 /* --- a client's call ----------------------------------------------------- */
 
@@ -913,6 +919,25 @@ ngx_int_t ngx_http_mcp_disable_gate(ngx_http_mcp_call_t *call,
 
 ngx_int_t ngx_http_mcp_limit_gate(ngx_http_mcp_call_t *call,
     mcp_fault_t *fault);
+
+/* ngx_http_mcp_schema_module.c: the arguments are what the tool asks for */
+
+typedef enum {
+    NGX_HTTP_MCP_VALIDATE_OFF = 0,
+    NGX_HTTP_MCP_VALIDATE_ON,
+    NGX_HTTP_MCP_VALIDATE_STRICT
+} ngx_http_mcp_validate_e;
+
+ngx_int_t ngx_http_mcp_schema_gate(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+
+/*
+ * What the location's mcp_validate does to its lists; said: see
+ * ngx_http_mcp_view_log().
+ */
+
+ngx_int_t ngx_http_mcp_schema_view(mcp_view_t *view,
+    ngx_http_mcp_loc_conf_t *mlcf, void *said);
 
 /* ngx_http_mcp_audit_module.c: the last of them, which records the call */
 

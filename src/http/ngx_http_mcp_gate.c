@@ -10,6 +10,7 @@ static ngx_http_mcp_gate_pt  ngx_http_mcp_gates[] = {
     ngx_http_mcp_scope_gate,     /* what nobody may see has none to be named */
     ngx_http_mcp_disable_gate,
     ngx_http_mcp_limit_gate,
+    ngx_http_mcp_schema_gate,
     ngx_http_mcp_mrtr_gate,
     ngx_http_mcp_breaker_gate,
     ngx_http_mcp_audit_gate,     /* the last: what it records is executed */

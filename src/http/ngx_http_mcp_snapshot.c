@@ -9,8 +9,6 @@
 
 
 static void ngx_http_mcp_snapshot_cleanup(void *data);
-static void ngx_http_mcp_view_log(void *data, mcp_view_level_e level,
-    const char *line);
 
 
 static ngx_http_mcp_snapshot_t  *ngx_http_mcp_current;
@@ -207,6 +205,12 @@ ngx_http_mcp_view_create(ngx_http_mcp_snapshot_t *snap,
         return NULL;
     }
 
+    view->owner = snap->pool;
+
+    if (ngx_http_mcp_schema_view(view, mlcf, said) != NGX_OK) {
+        return NULL;
+    }
+
     snap->view[mlcf->index] = view;
 
     return view;
@@ -335,7 +339,7 @@ ngx_http_mcp_views_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log)
 }
 
 
-static void
+void
 ngx_http_mcp_view_log(void *data, mcp_view_level_e level, const char *line)
 {
     ngx_http_mcp_view_log_t *vl = data;
