@@ -7,6 +7,8 @@
 
 #include "ngx_http_mcp_auth.h"
 
+#include <openssl/sha.h>
+
 
 #define NGX_HTTP_MCP_AUTH_WAIT  3000     /* ms for keys to come */
 #define NGX_HTTP_MCP_AUTH_STEP  20
@@ -18,6 +20,9 @@ static ngx_int_t ngx_http_mcp_auth_bearer(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mcp_auth_verify(ngx_http_request_t *r,
     ngx_http_mcp_auth_loc_conf_t *alcf, ngx_str_t *text,
     ngx_http_mcp_entry_t **entry, const char **why);
+static ngx_uint_t ngx_http_mcp_auth_known(ngx_http_mcp_entry_t *entry);
+static ngx_int_t ngx_http_mcp_auth_fresh(ngx_http_mcp_entry_t *entry,
+    mcp_jws_t *jws, const char **why);
 static ngx_int_t ngx_http_mcp_auth_signature(ngx_http_mcp_entry_t *entry,
     const mcp_jws_t *jws, const char **why);
 static ngx_int_t ngx_http_mcp_auth_claims(ngx_http_mcp_entry_t *entry,
@@ -212,11 +217,11 @@ ngx_http_mcp_auth_verify(ngx_http_request_t *r,
     ngx_http_mcp_auth_loc_conf_t *alcf, ngx_str_t *text,
     ngx_http_mcp_entry_t **entry, const char **why)
 {
-    int                    mrc;
-    ngx_int_t              rc;
-    mcp_str_t              token;
-    mcp_jws_t              jws;
-    ngx_http_mcp_entry_t  *e;
+    u_char                     digest[NGX_HTTP_MCP_DIGEST];
+    ngx_int_t                  rc;
+    mcp_jws_t                  jws;
+    ngx_http_mcp_entry_t      *e;
+    ngx_http_mcp_main_conf_t  *mmcf;
 
     if (text->len > MCP_JWT_MAX) {
         *why = "the token is too long";
@@ -228,20 +233,32 @@ ngx_http_mcp_auth_verify(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    token = ngx_http_mcp_core_str(&e->text);
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_module);
 
-    mrc = mcp_jws_parse(&jws, &e->token.arena, &token, why);
+    SHA256(text->data, text->len, digest);
+    ngx_memzero(&jws, sizeof(mcp_jws_t));
 
-    if (mrc == MCP_OK) {
-        rc = ngx_http_mcp_auth_signature(e, &jws, why);
+    if (ngx_http_mcp_seen_find(mmcf, e, digest, &jws.payload) == NGX_OK
+        && ngx_http_mcp_auth_known(e))
+    {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "mcp token was verified before");
+
+        rc = ngx_http_mcp_auth_claims(e, &jws, why);
 
     } else {
-        rc = (mrc == MCP_ERROR) ? NGX_DECLINED
-                                : NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+        rc = ngx_http_mcp_auth_fresh(e, &jws, why);
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_mcp_auth_claims(e, &jws, why);
+        if (rc == NGX_OK) {
+            ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                           "mcp token is verified");
+
+            rc = ngx_http_mcp_auth_claims(e, &jws, why);
+
+            if (rc == NGX_OK) {
+                ngx_http_mcp_seen_add(mmcf, e, digest, &jws.payload);
+            }
+        }
     }
 
     if (rc != NGX_OK) {
@@ -253,6 +270,62 @@ ngx_http_mcp_auth_verify(ngx_http_request_t *r,
     *entry = e;
 
     return NGX_OK;
+}
+
+
+/* Whether the key that has signed it is one of this location, as it is now. */
+
+static ngx_uint_t
+ngx_http_mcp_auth_known(ngx_http_mcp_entry_t *entry)
+{
+    ngx_uint_t                     i;
+    const mcp_jwk_t               *key;
+    const mcp_jwks_t              *set;
+    ngx_http_mcp_key_source_t    **source;
+    ngx_http_mcp_auth_loc_conf_t  *alcf;
+
+    alcf = entry->conf;
+
+    if (alcf->keys == NULL || (entry->alg & alcf->algs) == 0) {
+        return 0;
+    }
+
+    source = alcf->keys->elts;
+
+    for (i = 0; i < alcf->keys->nelts; i++) {
+
+        set = ngx_http_mcp_keys(source[i]);
+        key = set ? mcp_jwks_find(set, entry->key) : NULL;
+
+        if (key != NULL && (key->algs & entry->alg)) {
+            entry->source = source[i];
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_auth_fresh(ngx_http_mcp_entry_t *entry, mcp_jws_t *jws,
+    const char **why)
+{
+    mcp_str_t  token;
+
+    token = ngx_http_mcp_core_str(&entry->text);
+
+    switch (mcp_jws_parse(jws, &entry->token.arena, &token, why)) {
+
+    case MCP_OK:
+        return ngx_http_mcp_auth_signature(entry, jws, why);
+
+    case MCP_ERROR:
+        return NGX_DECLINED;
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 }
 
 

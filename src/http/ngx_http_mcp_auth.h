@@ -6,7 +6,8 @@
  *   ngx_http_mcp_auth_conf.c      the module, its directives
  *   ngx_http_mcp_auth_keys.c      where keys come from
  *   ngx_http_mcp_auth_fetch.c     keys of providers, in the manager
- *   ngx_http_mcp_auth_zone.c      keys and tokens in shared memory
+ *   ngx_http_mcp_auth_zone.c      keys in shared memory
+ *   ngx_http_mcp_auth_seen.c      tokens that were verified, in all workers
  *   ngx_http_mcp_auth_token.c     tokens that were verified, in this worker
  *   ngx_http_mcp_auth_answer.c    401 and 403
  *   ngx_http_mcp_auth_scope.c     mcp_scope
@@ -57,6 +58,14 @@ typedef struct {
 struct ngx_http_mcp_auth_sh_s {
     ngx_uint_t                   magic;
     ngx_queue_t                  keys;       /* ngx_http_mcp_keys_sh_t */
+
+    /* tokens that were verified: ngx_http_mcp_auth_seen.c */
+
+    ngx_rbtree_t                 rbtree;
+    ngx_rbtree_node_t            sentinel;
+    ngx_queue_t                  tokens;     /* the one used last is first */
+    size_t                       size;       /* of them all, in bytes */
+    size_t                       max;
 };
 
 
@@ -209,6 +218,21 @@ ngx_http_mcp_entry_t *ngx_http_mcp_entry_create(
     ngx_http_mcp_auth_loc_conf_t *alcf, ngx_str_t *text, ngx_log_t *log);
 void ngx_http_mcp_entry_remember(ngx_http_mcp_entry_t *entry);
 void ngx_http_mcp_entry_release(ngx_http_mcp_entry_t *entry);
+
+
+/* ... in all workers, by the SHA-256 of the whole token */
+
+#define NGX_HTTP_MCP_DIGEST  32
+
+void ngx_http_mcp_seen_init(ngx_http_mcp_main_conf_t *mmcf);
+
+/* NGX_OK: its payload, from the pool of the entry; key and alg are set. */
+
+ngx_int_t ngx_http_mcp_seen_find(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_entry_t *entry, const u_char *digest, mcp_str_t *payload);
+void ngx_http_mcp_seen_add(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_http_mcp_entry_t *entry, const u_char *digest,
+    const mcp_str_t *payload);
 
 
 /* --- a request ----------------------------------------------------------- */

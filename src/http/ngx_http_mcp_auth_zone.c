@@ -23,6 +23,7 @@ ngx_http_mcp_auth_create_zone(ngx_http_mcp_main_conf_t *mmcf)
     ngx_queue_init(&sh->keys);
 
     mmcf->sh->auth = sh;
+    ngx_http_mcp_seen_init(mmcf);
 
     return NGX_OK;
 }
