@@ -341,6 +341,10 @@ ngx_http_mcp_backend_t *ngx_http_mcp_backend_plain(ngx_conf_t *cf,
 char *ngx_http_mcp_backend_plain_init(ngx_conf_t *cf,
     ngx_http_mcp_backend_t *be);
 
+/* ngx_http_mcp_backend_upstream.c: the TLS context, with defaults */
+
+char *ngx_http_mcp_backend_ssl(ngx_conf_t *cf, ngx_http_mcp_backend_t *be);
+
 /* The lines that every request to it has, but for the method. */
 
 ngx_int_t ngx_http_mcp_backend_lines(ngx_pool_t *pool,
