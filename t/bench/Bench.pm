@@ -48,7 +48,7 @@ sub compile {
 
     system($ENV{CC} // 'cc', '-std=gnu11', '-O2', '-Wall', '-Wextra',
            '-Werror', '-Wno-unused-parameter', '-Isrc/core', '-o',
-           "$dir/$name", @sources, '-ljansson', '-lcrypto') == 0
+           "$dir/$name", @sources, qw/-ljansson -lcrypto -lpcre2-8/) == 0
         or die "cannot compile $name\n";
 
     return "$dir/$name";
