@@ -195,6 +195,34 @@ is scalar @unknown, 1, 'so that the last is enough to close it';
 is $unknown[0]{id}, $opened[-1]{ids}[0], 'it is that call';
 
 
+# what a role hides, and who it was
+
+($t, $audit) = gateway(http =>
+    'mcp_role reader { allow tools one/echo; }
+     mcp_role admin { allow tools */*; }
+     map $http_x_roles $roles { "" admin; default $http_x_roles; }',
+    server => 'mcp_client $http_x_client; mcp_roles $roles;
+               location = /ready { mcp_ready; }');
+my %alice = (headers => { 'X-Client' => "alice", 'X-Roles' => 'reader' });
+is $t->call('one_echo', { message => 'm-alice' }, %alice)->text, 'm-alice',
+    'a role that may';
+$row = $audit->row(qr/m-alice/);
+is $row->{client}, 'alice', 'who';
+is_deeply $row->{roles}, ['reader'], 'in which role';
+is $t->call('one_slow', { marker => 'm-hidden' }, %alice)->code, -32602,
+    'one that may not';
+await { $audit->row(qr/m-hidden/) };
+$row = $audit->row(qr/m-hidden/);
+is $row->{outcome}, 'denied', 'the record knows why';
+is "$row->{backend} $row->{native}", 'one slow', 'and what it was';
+like $row->{reason}, qr/roles/, 'in words';
+
+my $ready = $t->http('GET', '/ready')->json->{audit};
+cmp_ok $ready->{spoolBytes}, '>', 500, 'gauges: bytes';
+is $ready->{spoolSize}, 1024 ** 3, 'of how many';
+is "$ready->{dropped} $ready->{unrecorded}", '0 0', 'nothing lost';
+
+
 # all, off
 
 ($t, $audit) = gateway(server => 'mcp_audit all; location /off {

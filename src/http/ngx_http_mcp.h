@@ -955,6 +955,10 @@ ngx_int_t ngx_http_mcp_audit_gate(ngx_http_mcp_call_t *call,
 
 ngx_int_t ngx_http_mcp_audit_answer(ngx_http_mcp_call_t *call);
 
+/* A member of an object: gauges; nothing where there is no spool. */
+
+void ngx_http_mcp_audit_status(ngx_http_request_t *r, mcp_buf_t *b);
+
 /* ngx_http_mcp_audit_manager.c: what the manager does for the spool */
 
 void ngx_http_mcp_audit_manager(ngx_cycle_t *cycle);

@@ -297,6 +297,43 @@ ngx_http_mcp_audit_name_is(mcp_record_t *rec, const mcp_message_t *m)
 }
 
 
+/* What the caller was told does not exist. */
+
+static void
+ngx_http_mcp_audit_hidden(ngx_http_mcp_call_t *call, mcp_record_t *rec)
+{
+    mcp_list_e                list;
+    const mcp_item_t         *item;
+    ngx_http_mcp_loc_conf_t  *mlcf;
+
+    ngx_str_set(&call->reason, "the roles of the client do not allow it");
+
+    if (call->view == NULL || call->view->whole == NULL
+        || (call->message.method != MCP_TOOLS_CALL
+            && call->message.method != MCP_PROMPTS_GET))
+    {
+        return;
+    }
+
+    list = call->message.method == MCP_TOOLS_CALL ? MCP_TOOLS : MCP_PROMPTS;
+
+    item = mcp_view_find(call->view->whole, list, call->message.name.data,
+                         call->message.name.len);
+    if (item == NULL) {
+        return;
+    }
+
+    mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
+
+    rec->native = item->native;
+
+    if (item->source < mlcf->nbackends) {
+        rec->backend = ngx_http_mcp_core_str(
+                                          &mlcf->backends[item->source]->name);
+    }
+}
+
+
 /* Who calls what. */
 
 static void
@@ -360,6 +397,10 @@ ngx_http_mcp_audit_describe(ngx_http_mcp_call_t *call,
 
     if (!call->parsed) {
         return;
+    }
+
+    if (call->outcome == NGX_HTTP_MCP_DENIED && call->item == NULL) {
+        ngx_http_mcp_audit_hidden(call, rec);
     }
 
     rec->method = m->method_name;
@@ -510,6 +551,64 @@ ngx_http_mcp_audit_log(ngx_http_request_t *r)
     }
 
     return NGX_OK;
+}
+
+
+/* --- for mcp_ready ------------------------------------------------------- */
+
+
+void
+ngx_http_mcp_audit_status(ngx_http_request_t *r, mcp_buf_t *b)
+{
+    time_t                           since;
+    u_char                           error[NGX_HTTP_MCP_AUDIT_ERROR];
+    ngx_http_mcp_audit_sh_t         *sh;
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    amcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_audit_module);
+
+    if (amcf->path == NULL || amcf->mmcf->sh == NULL) {
+        return;
+    }
+
+    sh = &amcf->mmcf->sh->audit;
+
+    mcp_buf_literal(b, ",\"audit\":{\"spoolBytes\":");
+    mcp_buf_uint(b, sh->bytes);
+    mcp_buf_literal(b, ",\"spoolSize\":");
+    mcp_buf_uint(b, (uint64_t) amcf->size);
+
+    if (amcf->dsn != NULL) {
+        since = (time_t) sh->oldest;
+
+        mcp_buf_literal(b, ",\"oldestUnsentSeconds\":");
+        mcp_buf_uint(b, since != 0 && since < ngx_time()
+                        ? (uint64_t) (ngx_time() - since) : 0);
+        mcp_buf_literal(b, ",\"stored\":");
+        mcp_buf_uint(b, sh->sent);
+        mcp_buf_literal(b, ",\"deadLetters\":");
+        mcp_buf_uint(b, sh->dead);
+    }
+
+    mcp_buf_literal(b, ",\"unrecorded\":");
+    mcp_buf_uint(b, sh->unrecorded);
+    mcp_buf_literal(b, ",\"dropped\":");
+    mcp_buf_uint(b, sh->dropped);
+
+    ngx_shmtx_lock(&amcf->mmcf->shpool->mutex);
+    since = (time_t) sh->error_time;
+    ngx_memcpy(error, sh->error, sizeof(error));
+    ngx_shmtx_unlock(&amcf->mmcf->shpool->mutex);
+
+    if (since != 0) {
+        mcp_buf_literal(b, ",\"lastError\":");
+        mcp_buf_json(b, error, ngx_strlen(error));
+        mcp_buf_literal(b, ",\"lastErrorAgo\":");
+        mcp_buf_uint(b, since < ngx_time() ? (uint64_t) (ngx_time() - since)
+                                           : 0);
+    }
+
+    mcp_buf_literal(b, "}");
 }
 
 

@@ -510,7 +510,7 @@ ngx_http_mcp_store_fail(ngx_http_mcp_store_t *s, const char *what)
     }
 
     for (i = 0; why[i] && why[i] != '\n' && i < sizeof(text) - 1; i++) {
-        text[i] = (u_char) why[i] < 0x20 ? ' ' : (u_char) why[i];
+        text[i] = (u_char) (why[i] < 0x20 || why[i] > 0x7e ? '?' : why[i]);
     }
 
     text[i] = '\0';

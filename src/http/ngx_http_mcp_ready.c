@@ -146,7 +146,9 @@ ngx_http_mcp_ready_handler(ngx_http_request_t *r)
 
     mcp_buf_literal(&b, ",\"backends\":{");
     mcp_buf_append(&b, backends.data, backends.len);
-    mcp_buf_literal(&b, "}}\n");
+    mcp_buf_literal(&b, "}");
+    ngx_http_mcp_audit_status(r, &b);
+    mcp_buf_literal(&b, "}\n");
 
     b.failed |= backends.failed;
 
