@@ -34,6 +34,7 @@ LIBS     := -ljansson -lcrypto -lpcre2-8
 
 core     := $(wildcard src/core/*.c)
 bridge   := $(wildcard src/bridge/*.c)
+audit    := $(wildcard src/audit/*.c)
 units    := $(wildcard t/unit/test_*.c)
 fuzzers  := $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
 
@@ -51,7 +52,7 @@ help:           ## this list
 setup:          ## install what build, run and test need
 	@scripts/setup test
 
-build: module $(if $(bridge),$(B)/mcp-bridge)   ## build the module
+build: module $(B)/mcp-audit $(if $(bridge),$(B)/mcp-bridge)   ## build the module
 
 run:            ## try it: nginx with two real MCP servers on port 8080
 	@scripts/quickstart
@@ -66,7 +67,7 @@ module:
 	    { cp $(B)/nginx/objs/$(notdir $(SO)) $(SO).new && \
 	      mv $(SO).new $(SO) && echo "built $(SO)"; }
 
-$(B)/core $(B)/bridge $(B)/unit build/fuzz/core:
+$(B)/core $(B)/bridge $(B)/audit $(B)/unit build/fuzz/core:
 	@mkdir -p $@
 
 # src/core, for everything but the module
@@ -85,6 +86,19 @@ $(B)/bridge/%.o: src/bridge/%.c Makefile | $(B)/bridge
 
 $(B)/mcp-bridge: $(bridge_o) $(core_o)
 	@$(CC) $(OPT) -o $@.new $^ $(LIBS) -levent && mv $@.new $@
+	@echo "built $@"
+
+# mcp-audit
+
+audit_o  := $(patsubst src/audit/%.c,$(B)/audit/%.o,$(audit))
+PQ_INC   := $(shell pg_config --includedir 2>/dev/null)
+
+$(B)/audit/%.o: src/audit/%.c Makefile | $(B)/audit
+	@$(CC) $(CORE_CFLAGS) -D_GNU_SOURCE -Isrc/audit \
+	    $(if $(PQ_INC),-I$(PQ_INC)) -MMD -MP -c -o $@ $<
+
+$(B)/mcp-audit: $(audit_o) $(core_o)
+	@$(CC) $(OPT) -o $@.new $^ $(LIBS) -lpq && mv $@.new $@
 	@echo "built $@"
 
 # unit tests: each with all of src/core, run from here
@@ -138,10 +152,11 @@ fuzz: $(addprefix build/fuzz/fuzz_,$(fuzzers)) ## run every fuzzer
 install: build  ## install below DESTDIR
 	install -d $(DESTDIR)$(MODULES) $(DESTDIR)$(BINDIR)
 	install -m 644 $(SO) $(DESTDIR)$(MODULES)/
+	install $(B)/mcp-audit $(DESTDIR)$(BINDIR)/
 	test ! -f $(B)/mcp-bridge || install $(B)/mcp-bridge $(DESTDIR)$(BINDIR)/
 
 clean:          ## remove everything that was built
 	rm -rf build
 
--include $(wildcard $(B)/core/*.d $(B)/bridge/*.d $(B)/unit/*.d \
+-include $(wildcard $(B)/core/*.d $(B)/bridge/*.d $(B)/audit/*.d $(B)/unit/*.d \
     build/fuzz/core/*.d)
