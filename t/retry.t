@@ -242,4 +242,18 @@ $b{modern}->start;
 is $c->response->text, 'done', 'the call is made all the same';
 is tries('reload'), 1, 'once';
 
+# a worker that has to go does not wait for its backend
+
+$b{modern}->stop;
+$t2->configure(main => "worker_shutdown_timeout 1s;\n");
+ok $t2->reload, 'with worker_shutdown_timeout';
+$t2->write('error.log', '');
+$c = $t2->call('plain', { script => 'never ok' }, id => 'n', send => 1);
+ok $t2->wait_log(qr/is tried again/), 'waiting';
+ok $t2->reload, 'reload';
+refused $c->response, 200, 503, 'the call has a proper end', id => '"n"';
+ok +(await { !$t2->leaving }), 'the old worker goes';
+$b{modern}->start;
+is tries('never'), 0, 'it is not made';
+
 done_testing;
