@@ -15,7 +15,7 @@ FROM debian:12-slim
 
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-       nginx libjansson4 libssl3 libpq5 ca-certificates \
+       nginx libjansson4 libssl3 libpq5 libcurl4 ca-certificates \
     && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/* \
     && ln -sf /dev/stdout /var/log/nginx/access.log \
     && ln -sf /dev/stderr /var/log/nginx/error.log

@@ -85,7 +85,8 @@ $(B)/bridge/%.o: src/bridge/%.c Makefile | $(B)/bridge
 	@$(CC) $(CORE_CFLAGS) -Isrc/bridge -MMD -MP -c -o $@ $<
 
 $(B)/mcp-bridge: $(bridge_o) $(core_o)
-	@$(CC) $(OPT) -o $@.new $^ $(LIBS) -levent && mv $@.new $@
+	@$(CC) $(OPT) -o $@.new $^ $(LIBS) -levent -lcurl \
+	    && mv $@.new $@
 	@echo "built $@"
 
 # mcp-audit
@@ -100,6 +101,20 @@ $(B)/audit/%.o: src/audit/%.c Makefile | $(B)/audit
 $(B)/mcp-audit: $(audit_o) $(core_o)
 	@$(CC) $(OPT) -o $@.new $^ $(LIBS) -lpq && mv $@.new $@
 	@echo "built $@"
+
+# the stdio server of the tests, and what they put before it
+
+stdio    := t/servers/stdio.c t/servers/stdio_answer.c t/servers/stdio_tools.c
+
+$(B)/stdio-server: $(stdio) t/servers/stdio_server.h $(core_o) Makefile
+	@$(CC) $(CORE_CFLAGS) -D_GNU_SOURCE -o $@.new $(stdio) $(core_o) $(LIBS) \
+	    && mv $@.new $@
+
+.PHONY: stdio-server
+
+stdio-server:
+	@mkdir -p $(B)
+	+@$(lock) $(MAKE) -s $(B)/stdio-server
 
 # unit tests: each with all of src/core, run from here
 

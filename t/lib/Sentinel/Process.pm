@@ -138,6 +138,16 @@ sub spawn {
 }
 
 
+# A child that somebody else has started, with { pid }; ends like ours.
+
+sub adopt {
+    my ($self) = @_;
+
+    setpgrp $self->{pid}, $self->{pid};
+    push @children, $self;
+}
+
+
 # Runs a command to its end: exit status, standard output, standard error.
 
 sub capture {
