@@ -53,7 +53,7 @@ mcp_uri_parse(mcp_uri_t *u, const mcp_str_t *text)
 
     memset(u, 0, sizeof(mcp_uri_t));
 
-    p = text->data;
+    p = text->len ? text->data : (unsigned char *) "";
     len = text->len;
 
     for (i = 0; i < len && mcp_uri_scheme_char(p[i], i); i++) { /* void */ }
