@@ -2,6 +2,7 @@
 #
 #   SAN=1          AddressSanitizer and UndefinedBehaviorSanitizer
 #   FUZZ_TIME=60   seconds for each fuzzer
+#   SECONDS=900    of make audit-chaos
 #   CHAOS_TIME=600 seconds of bad backends
 #   NGINX_SRC=DIR  another nginx source tree than that of nginx-dev
 
@@ -14,6 +15,7 @@ SAN      ?=
 CC       ?= cc
 CLANG    ?= clang
 FUZZ_TIME ?= 60
+SECONDS  ?= 900
 CHAOS_TIME ?= 600
 PROVE_JOBS ?= 2
 DESTDIR  ?=
@@ -47,7 +49,7 @@ export SAN CC
 .PHONY: $(addprefix run-unit-,$(units)) FORCE
 
 help:           ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 setup:          ## install what build, run and test need
 	@scripts/setup test
@@ -146,6 +148,11 @@ bench:          ## measure against bare proxy_pass
 chaos:          ## five backends, three of which go wrong, under 64 clients
 	@$(MAKE) --no-print-directory build
 	@scripts/chaos $(CHAOS_TIME)
+
+audit-chaos:    ## the audit trail under faults, for SECONDS (900)
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@scripts/audit-chaos --seconds $(SECONDS)
 
 # fuzzers: clang's libFuzzer, one after the other
 
