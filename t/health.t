@@ -32,7 +32,12 @@ sub moody {
 
         return 0 if $mood eq '' || $method !~ /^(?:ping|server\/discover)$/;
 
-        if ($mood eq 'hang') {
+        if ($mood eq 'busy') {
+            # too busy for this one probe
+            mood($name, '');
+            $c->note('busy');
+            $c->gone(20);
+        } elsif ($mood eq 'hang') {
             $c->gone(20);
         } elsif ($mood eq 'reset') {
             $c->reset;
@@ -148,6 +153,19 @@ for my $mood (400, 401, 404, 429) {
 }
 
 mood($_, '') for qw/legacy modern/;
+
+my $deaths = () = $t->error_log =~ /is dead:/g;
+
+for my $era (qw/legacy modern/) {
+    mood($era, 'busy');
+    ok $b{$era}->wait_note('busy'), "$era: one probe is not answered in time";
+    my $method = $era eq 'legacy' ? 'ping' : 'server/discover';
+    $b{$era}->forget;
+    ok $b{$era}->wait_for($method, 3), '... the next are';
+}
+
+is scalar(() = $t->error_log =~ /is dead:/g), $deaths,
+    'once too slow is not dead';
 
 # a session that has ended is none, either, and is opened anew by a call
 
