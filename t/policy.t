@@ -233,6 +233,21 @@ for my $roles ('reader', '', 'careful', 'templates') {
 
 } for $fs;
 
+# what is judged is what is sent: the catalog's name, whatever escapes the
+# client's had
+
+my ($sent) = sent $fs, sub {
+    $t->modern('tools/call', undef, path => '/fs', headers => {
+        'X-Roles' => 'reader', 'Mcp-Name' => 'read_file' }, raw =>
+        '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":'
+        . '"\u0072ead\u005ffile","_meta":{'
+        . '"io.modelcontextprotocol/protocolVersion":"2026-07-28",'
+        . '"io.modelcontextprotocol/clientCapabilities":{},'
+        . '"io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"}'
+        . '}}}');
+};
+like $sent->{body}, qr/"name":"read_file"/, 'an escaped name';
+
 # what a header says cannot change what is judged
 
 refused $t->call('fs_write_file', {}, headers => {

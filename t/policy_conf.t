@@ -32,7 +32,7 @@ mcp_backend db { url http://127.0.0.1:9/mcp; }
 $http
 server {
     listen 127.0.0.1:%%PORT%%;
-    location /mcp { mcp_pass all; }
+    location /mcp { mcp_roles x; mcp_pass all; }
 }
 }
 END
@@ -188,6 +188,21 @@ is $status, '0', 'a backend that is not defined';
 like $said, qr/\[warn\] "fss\/x" in \S+:\d+ fits nothing: there is no mcp_b/,
     'is warned of';
 is scalar(() = $said =~ /\[warn\]/g), 1, 'once';
+
+# callers who can have no roles
+
+for (['', 1], ['mcp_policy off;', 0], ['mcp_policy on;', 1],
+     ['mcp_roles $http_x;', 0])
+{
+    my ($more, $warned) = @$_;
+    ($status, $said) = check("mcp_role a { allow tools fs/x; }\nserver {\n"
+        . "listen 127.0.0.1:%%PORT:more%%;\n$more\n"
+        . "location /none { mcp_pass fs; }\n}");
+    is $status, '0', "without roles, $more";
+    is scalar(() = $said =~ m{\[warn\] location "/none" in \S+ shows noth}g),
+        $warned,
+        'and is warned of, or not' or diag $said;
+}
 
 # what fits nothing is said once the lists are there
 

@@ -2,6 +2,7 @@
 /* The policy's directives: mcp_role{}, mcp_policy_test, mcp_policy. */
 
 
+#include "ngx_http_mcp_auth.h"
 #include "ngx_http_mcp_policy.h"
 
 
@@ -355,6 +356,43 @@ ngx_http_mcp_policy_backends(ngx_conf_t *cf,
 }
 
 
+/* Nor does one forget where roles come from without being told. */
+
+static void
+ngx_http_mcp_policy_passes(ngx_conf_t *cf,
+    ngx_http_mcp_policy_main_conf_t *pmcf)
+{
+    void                          **loc;
+    ngx_uint_t                      i;
+    ngx_http_mcp_loc_conf_t       **mlcf;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_mcp_main_conf_t       *mmcf;
+    ngx_http_mcp_auth_loc_conf_t   *alcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mcp_module);
+    mlcf = mmcf->passes.elts;
+
+    for (i = 0; i < mmcf->passes.nelts; i++) {
+        loc = mlcf[i]->loc_conf;
+        alcf = loc[ngx_http_mcp_auth_module.ctx_index];
+        clcf = loc[ngx_http_core_module.ctx_index];
+
+        if (mlcf[i]->roles != NULL || alcf->realm != NULL
+            || !ngx_http_mcp_policy_on(pmcf,
+                                 loc[ngx_http_mcp_policy_module.ctx_index]))
+        {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "location \"%V\" in %s:%ui shows nothing to anybody: "
+                      "its callers have no roles; add \"mcp_roles\" or "
+                      "\"mcp_auth_jwt\", or \"mcp_policy off\"",
+                      &clcf->name, mlcf[i]->file, mlcf[i]->line);
+    }
+}
+
+
 static ngx_int_t
 ngx_http_mcp_policy_run_tests(ngx_conf_t *cf,
     ngx_http_mcp_policy_main_conf_t *pmcf)
@@ -414,6 +452,7 @@ ngx_http_mcp_policy_init(ngx_conf_t *cf)
     }
 
     ngx_http_mcp_policy_backends(cf, pmcf);
+    ngx_http_mcp_policy_passes(cf, pmcf);
 
     return ngx_http_mcp_policy_run_tests(cf, pmcf);
 }
