@@ -8,8 +8,8 @@ use Sentinel::Token;
 
 use JSON::PP;
 
-my $secret = 'a secret that is long enough for every one of the algorithms HS512';
-my $other = 'another secret, which is as long as the first one but not the same';
+my $secret = 'a secret that is long enough for all the algorithms, HS512 too';
+my $other = 'another secret, which is as long as the first but not the same..';
 
 my $rsa = Sentinel::Token->rsa(kid => 'rsa');
 my $ec = Sentinel::Token->ec(kid => 'ec');
@@ -376,7 +376,9 @@ untouched $b, 'a backend', sub {
         my $came = !ref $token || ($token->{Authorization} // '')
                                   =~ /^Bearer \S/;
         like $challenge, $came
-            ? qr/^Bearer realm="tools", error="invalid_token", error_description="[^"\\]+"(?:, scope="mcp:tools")?$/
+            ? qr/^Bearer[ ]realm="tools",[ ]error="invalid_token",
+                  [ ]error_description="[^"\\]+"
+                  (?:,[ ]scope="mcp:tools")?$/x
             : qr/^Bearer realm="tools"$/, "$name: WWW-Authenticate";
     }
 };

@@ -10,7 +10,7 @@
 #define MCP_JWK_H
 
 
-#include "core.h"
+#include "json.h"
 
 
 #define MCP_JWK_ID         32
@@ -103,8 +103,23 @@ const mcp_jwk_t *mcp_jwks_find(const mcp_jwks_t *set,
 void mcp_jwks_free(mcp_jwks_t *set);
 
 
-/* --- of jwk.c and jwk_key.c ---------------------------------------------- */
+/* --- of jwk*.c ----------------------------------------------------------- */
 
+
+typedef struct {
+    const mcp_json_tape_t  *tape;
+    uint32_t                node;    /* the JWK */
+    mcp_arena_t            *arena;
+    const char             *error;
+} mcp_jwk_reader_t;
+
+
+/*
+ * The JWK at rd->node.  MCP_OK, MCP_NOMEM, or MCP_ERROR with rd->error; then
+ * kid and algs are those that it would have had, as far as they are known.
+ */
+
+int mcp_jwk_read(mcp_jwk_reader_t *rd, mcp_jwk_t *key) MCP_MUSTCHECK;
 
 /*
  * The checks and the id that every key gets; pkey becomes the key's own in
