@@ -8,7 +8,7 @@ use Sentinel::Token;
 
 use JSON::PP;
 
-my $secret = 'a secret that is long enough for all the algorithms' . '.' x 9;
+my $secret = 'a secret that is long enough for all the algorithms' . '.' x 20;
 my $other = 'another secret, which is as long as the first but not the same..';
 
 my $rsa = Sentinel::Token->rsa(kid => 'rsa');
