@@ -285,5 +285,10 @@ int mcp_template_match(const mcp_str_t *tmpl, const mcp_str_t *uri);
 unsigned mcp_view_page(const mcp_view_t *view, mcp_list_e list, mcp_era_e era,
     unsigned from, unsigned max, mcp_buf_t *b);
 
+/* How much that is, at most. */
+
+size_t mcp_view_page_len(const mcp_view_t *view, mcp_list_e list,
+    mcp_era_e era, unsigned from, unsigned max);
+
 
 #endif /* MCP_CATALOG_H */

@@ -128,26 +128,42 @@ mcp_view_resource(const mcp_view_t *view, const mcp_str_t *uri)
 }
 
 
+/* The text of an item that goes into a list; NULL: it does not. */
+
+static const mcp_str_t *
+mcp_view_text(const mcp_view_t *view, mcp_list_e list, mcp_era_e era,
+    unsigned i)
+{
+    const mcp_item_t     *item;
+    const unsigned char  *seen;
+
+    item = &view->list[list].item[i];
+    seen = view->list[list].seen;
+
+    if ((seen != NULL && !seen[i]) || item->disabled
+        || item->json[era == MCP_ERA_MODERN].data == NULL)
+    {
+        return NULL;
+    }
+
+    return &item->json[era == MCP_ERA_MODERN];
+}
+
+
 unsigned
 mcp_view_page(const mcp_view_t *view, mcp_list_e list, mcp_era_e era,
     unsigned from, unsigned max, mcp_buf_t *b)
 {
-    unsigned              i, n;
-    const mcp_str_t      *text;
-    const unsigned char  *seen;
+    unsigned          i, n;
+    const mcp_str_t  *text;
 
     n = 0;
-    seen = view->list[list].seen;
 
     for (i = from; i < view->list[list].n; i++) {
 
-        if (seen != NULL && !seen[i]) {
-            continue;
-        }
+        text = mcp_view_text(view, list, era, i);
 
-        text = &view->list[list].item[i].json[era == MCP_ERA_MODERN];
-
-        if (text->data == NULL || view->list[list].item[i].disabled) {
+        if (text == NULL) {
             continue;
         }
 
@@ -163,4 +179,29 @@ mcp_view_page(const mcp_view_t *view, mcp_list_e list, mcp_era_e era,
     }
 
     return 0;
+}
+
+
+size_t
+mcp_view_page_len(const mcp_view_t *view, mcp_list_e list, mcp_era_e era,
+    unsigned from, unsigned max)
+{
+    size_t            len;
+    unsigned          i, n;
+    const mcp_str_t  *text;
+
+    len = 0;
+    n = 0;
+
+    for (i = from; i < view->list[list].n && (max == 0 || n < max); i++) {
+
+        text = mcp_view_text(view, list, era, i);
+
+        if (text != NULL) {
+            len += text->len + 1;
+            n++;
+        }
+    }
+
+    return len;
 }

@@ -517,7 +517,10 @@ ngx_http_mcp_list(ngx_http_mcp_call_t *call, mcp_list_e list)
 
     mlcf = ngx_http_get_module_loc_conf(call->request, ngx_http_mcp_module);
 
-    mcp_buf_init(&b, &call->arena, 4096);
+    mcp_buf_init(&b, &call->arena, 1024
+                 + mcp_view_page_len(call->view, list, call->era,
+                                     (unsigned) from,
+                                     (unsigned) mlcf->page_size));
     mcp_reply_list(&b, &call->message.id, call->view, list, call->era,
                    (unsigned) from, (unsigned) mlcf->page_size,
                    ngx_http_mcp_cursor, call);

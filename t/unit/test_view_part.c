@@ -225,6 +225,7 @@ assert_list(const mcp_view_t *v, mcp_list_e list, unsigned max,
     const char *names)
 {
     char        text[256];
+    size_t      len;
     unsigned    from, i;
     mcp_buf_t   b;
 
@@ -233,7 +234,10 @@ assert_list(const mcp_view_t *v, mcp_list_e list, unsigned max,
 
     do {
         mcp_buf_init(&b, arena, 64);
+        len = mcp_view_page_len(v, list, MCP_ERA_MODERN, from, max);
         from = mcp_view_page(v, list, MCP_ERA_MODERN, from, max, &b);
+
+        assert_int_equal(len, b.len ? b.len + 1 : 0);
 
         /* the names of the page, by what is in its text */
 
