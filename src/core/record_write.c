@@ -134,6 +134,51 @@ record_utf8(const unsigned char *p, const unsigned char *end)
 }
 
 
+/*
+ * mcp_buf_json() for bytes most of which are JSON themselves, and so have many
+ * quotes: it copies them one by one where there is room for the worst.
+ */
+
+static void
+record_escaped(mcp_buf_t *b, const unsigned char *p, size_t len)
+{
+    unsigned char         ch, *q;
+    const unsigned char  *end;
+
+    if (b->failed || b->size - b->len < 2 * len + 2) {
+        mcp_buf_json(b, p, len);
+        return;
+    }
+
+    q = b->data + b->len;
+    *q++ = '"';
+
+    for (end = p + len; p < end; p++) {
+
+        ch = *p;
+
+        if (ch >= 0x20 && ch != '"' && ch != '\\' && ch != 0x7f) {
+            *q++ = ch;
+            continue;
+        }
+
+        if (ch != '"' && ch != '\\') {
+
+            /* begin again with who knows them all */
+
+            mcp_buf_json(b, end - len, len);
+            return;
+        }
+
+        *q++ = '\\';
+        *q++ = ch;
+    }
+
+    *q++ = '"';
+    b->len = (size_t) (q - b->data);
+}
+
+
 /* Any bytes as a JSON string; what is not UTF-8 becomes U+FFFD. */
 
 static void
@@ -152,7 +197,7 @@ record_string(mcp_buf_t *b, const mcp_str_t *s, size_t max)
     }
 
     if (p == end) {
-        mcp_buf_json(b, s->data, len);
+        record_escaped(b, s->data, len);
         return;
     }
 
@@ -328,7 +373,7 @@ record_intent(mcp_buf_t *b, const mcp_record_t *rec)
 
     if (rec->arguments.len != 0) {
         mcp_buf_literal(b, ",\"gen_ai.tool.call.arguments\":");
-        mcp_buf_json(b, rec->arguments.data, rec->arguments.len);
+        record_escaped(b, rec->arguments.data, rec->arguments.len);
         record_number(b, "arguments.size", (int64_t) rec->arguments_len);
     }
 
