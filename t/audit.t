@@ -259,7 +259,7 @@ is_deeply [ $audit->problems ], [], 'chains hold';
 
 # configuration
 
-for (['mcp_audit on;', qr/"mcp_audit" in .*:\d+ needs a place.*mcp_audit_spool/],
+for (['mcp_audit on;', qr/"mcp_audit" in .*:\d+ needs a place.*_spool/],
      ['mcp_audit maybe;', qr/invalid value "maybe"/],
      ['mcp_audit_spool /dev/null/x;', qr{mkdir\(\) "/dev/null/x" failed}],
      ['mcp_audit_spool %%DIR%%/a size=1k;', qr/at least 256k/],

@@ -141,7 +141,8 @@ for my $at (map { $start + int $_ * ($end - $start) / 6 } 0 .. 6) {
     $audit2 = Sentinel::Audit->new($t2, $dir);
     await { my @l = $audit2->lines; @l && $l[-1]{final} };
     is_deeply [ grep { !/^torn: / || $at == $start || $at == $end }
-                $audit2->problems ], [], "cut at $at: all that is left is whole";
+                $audit2->problems ], [],
+        "cut at $at: all that is left is whole";
     is scalar $audit2->segments, 1, 'an empty segment is removed';
     ok -e "$dir/notes.txt", 'nothing else is';
     $t2->stop;

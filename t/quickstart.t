@@ -50,6 +50,11 @@ is $no->{message} =~ s/\Q$hidden\E/none/r,
 unlike join(' ', map { @$_ } values %tools), qr/get-env/,
     'nobody sees the environment of the server';
 
+my ($spool) = $said =~ m{^build/mcp-audit tail -s (\S+)$}m;
+my $trail = capture(command => [qw{build/mcp-audit search -o denied -s},
+                                $spool]);
+like $trail, qr/ \Q$hidden\E  denied/, '... and on record as denied';
+
 refused $mcp->modern('tools/list'), 401, 401, 'without a token';
 refused $mcp->modern('tools/list', {}, headers => bearer($token{reader}
     =~ s/(.)\z/$1 eq 'A' ? 'Q' : 'A'/er)), 401, 401, 'with a forged one';

@@ -33,7 +33,7 @@ static const char  usage[] =
     "                         cancelled, unknown; open: none yet\n"
     "  -r, --request ID       id of the JSON-RPC request\n"
     "  -i, --id UUID          id of the call ($mcp_request_id)\n"
-    "      --since TIME       2026-11-21, 2026-11-21T04:19, or 15m, 2h, 7d ago\n"
+    "      --since TIME       2026-11-21, 2026-11-21T04:19; 15m, 2h, 7d ago\n"
     "      --until TIME\n"
     "  -n, --last NUMBER      no more than so many, the newest\n"
     "  -j, --json             a line of JSON each\n"
