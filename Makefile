@@ -84,7 +84,7 @@ $(B)/core/%.o: src/core/%.c Makefile | $(B)/core
 bridge_o := $(patsubst src/bridge/%.c,$(B)/bridge/%.o,$(bridge))
 
 $(B)/bridge/%.o: src/bridge/%.c Makefile | $(B)/bridge
-	@$(CC) $(CORE_CFLAGS) -Isrc/bridge -MMD -MP -c -o $@ $<
+	@$(CC) $(CORE_CFLAGS) -D_GNU_SOURCE -Isrc/bridge -MMD -MP -c -o $@ $<
 
 $(B)/mcp-bridge: $(bridge_o) $(core_o)
 	@$(CC) $(OPT) -o $@.new $^ $(LIBS) -levent -lcurl \
