@@ -137,10 +137,19 @@ int mcp_schema_build(mcp_schema_compiler_t *c, mcp_schema_node_t *node)
 int mcp_schema_chains(mcp_schema_compiler_t *c) MCP_MUSTCHECK;
 
 
-/* schema_build_object.c; kw: values by keyword, 0 where there is none */
+/*
+ * schema_build_object.c, schema_build_more.c; kw: values by keyword, 0 where
+ * there is none
+ */
 
 int mcp_schema_build_object(mcp_schema_compiler_t *c, mcp_schema_node_t *node,
     const uint32_t *kw) MCP_MUSTCHECK;
+int mcp_schema_build_array(mcp_schema_compiler_t *c, mcp_schema_node_t *node,
+    const uint32_t *kw) MCP_MUSTCHECK;
+int mcp_schema_build_logic(mcp_schema_compiler_t *c, mcp_schema_node_t *node,
+    const uint32_t *kw) MCP_MUSTCHECK;
+
+/* schema_build.c: for the two of them */
 
 int mcp_schema_count(mcp_schema_compiler_t *c, uint32_t at, uint32_t *out)
     MCP_MUSTCHECK;

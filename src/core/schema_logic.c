@@ -92,11 +92,11 @@ mcp_schema_fail_any(mcp_schema_run_t *run, const mcp_schema_node_t *node,
     for (i = 0; i < list->n; i++) {
         types = mcp_schema_admits(list->schema[i]);
 
+        all |= types;
+
         if (types & MCP_SCHEMA_T_INTEGER) {
             types |= MCP_SCHEMA_T_NUMBER;
         }
-
-        all |= types;
 
         if (types & type) {
             one = list->schema[i];
