@@ -35,9 +35,12 @@ my $db = Sentinel::Backend->modern(
 my $own = Sentinel::Backend->legacy(name => 'own', tools => ['echo'],
     capabilities => { logging => {} });
 
+my $too = Sentinel::Backend->legacy(name => 'too', tools => ['echo']);
+
 my $t = Sentinel::Test->new(
     backends => [fs => $fs, db => $db,
-                 own => { url => $own, conf => 'session client;' }],
+                 own => { url => $own, conf => 'session client;' },
+                 too => { url => $too, conf => 'session client;' }],
     pass => 'fs db',
     http => <<'END',
     mcp_roles $http_x_roles;
@@ -66,6 +69,7 @@ my $t = Sentinel::Test->new(
         deny resources fs/file:///secret/*;
         deny prompts fs/audit;
     }
+    mcp_role too { allow tools too/*; }
     mcp_role "Super Admin" { inherit admin; }
     mcp_role nothing { }
     mcp_role templates { allow resources "fs/file:///{+path}"
@@ -74,7 +78,7 @@ END
     location => 'mcp_page_size 2;',
     server => 'location /open { mcp_policy off; mcp_pass fs db; }
                location /fs   { mcp_pass fs; }
-               location /own  { mcp_pass own fs; }',
+               location /own  { mcp_pass too own fs; }',
 )->run;
 
 my %admin = (headers => { 'X-Roles' => 'admin' });
@@ -339,6 +343,11 @@ ok !exists $s->initialized->result->{capabilities}{logging},
     'no logging of a backend that is not seen';
 is scalar(() = $own->requests('initialize')), $before,
     'which has not heard of it';
+my $others = () = $too->requests('initialize');
+$t->legacy(headers => { 'X-Roles' => 'too' }, path => '/own');
+is scalar(() = $too->requests('initialize')), $others + 1,
+    'only the one that is seen';
+is scalar(() = $own->requests('initialize')), $before, 'not the other';
 $s = $t->legacy(headers => { 'X-Roles' => 'admin' }, path => '/own');
 ok exists $s->initialized->result->{capabilities}{logging},
     'but of one that is';
