@@ -25,7 +25,7 @@ mcp_policy_why(const mcp_policy_t *policy, mcp_str_t *why, ...)
 
     va_start(args, why);
 
-    while ((s = va_arg(args, const mcp_str_t *)) != NULL) {
+    while ((s = va_arg(args, const mcp_str_t *)) != mcp_end) {
         mcp_buf_str(&b, s);
     }
 
@@ -36,9 +36,6 @@ mcp_policy_why(const mcp_policy_t *policy, mcp_str_t *why, ...)
 
     return b.failed ? MCP_NOMEM : MCP_ERROR;
 }
-
-
-#define mcp_why(s)  (&(const mcp_str_t) mcp_string(s))
 
 
 mcp_policy_t *
@@ -183,7 +180,7 @@ mcp_policy_add_role(mcp_policy_t *policy, const mcp_str_t *name,
     if (name->len == 0 || i < name->len || name->len > MCP_ROLE_NAME_MAX) {
         return mcp_policy_why(policy, why, mcp_why("invalid role name \""),
                               name, mcp_why("\": use 1 to 256 bytes, "
-                              "without commas, quotes and controls"), NULL);
+                              "without commas, quotes and controls"), mcp_end);
     }
 
     if (mcp_policy_find(policy, name->data, name->len, role) == MCP_OK) {
@@ -197,7 +194,7 @@ mcp_policy_add_role(mcp_policy_t *policy, const mcp_str_t *name,
 
         return mcp_policy_why(policy, why, mcp_why("duplicate role \""), name,
                               mcp_why("\", the first is in "), &where[0],
-                              &where[1], NULL);
+                              &where[1], mcp_end);
     }
 
     if (mcp_policy_room(policy, (void ***) &policy->role, policy->nroles,
@@ -306,7 +303,7 @@ mcp_policy_add_pattern(mcp_policy_t *policy, const mcp_rule_t *rule,
         }
 
         return mcp_policy_why(policy, why, mcp_why("invalid pattern \""),
-                              &shown, mcp_why("\": "), &text, NULL);
+                              &shown, mcp_why("\": "), &text, mcp_end);
     }
 
     p->rule = rule;
@@ -325,7 +322,8 @@ mcp_policy_where(mcp_policy_t *policy, mcp_rule_t *rule,
 {
     if (rule->kind != MCP_POLICY_TOOLS) {
         return mcp_policy_why(policy, why, mcp_why("conditions are for tools "
-                              "alone: drop what begins with \"where\""), NULL);
+                              "alone: drop what begins with \"where\""),
+                              mcp_end);
     }
 
     return mcp_where_parse(&rule->where, &rule->nwhere, policy->arena, word,
@@ -368,7 +366,7 @@ mcp_policy_add_rule(mcp_policy_t *policy, mcp_rule_t *rule,
     if (i == 2) {
         return mcp_policy_why(policy, why, mcp_why("there is no pattern in \""),
                               &rule->text, mcp_why("\": name what it is "
-                              "about as backend/name"), NULL);
+                              "about as backend/name"), mcp_end);
     }
 
     if (i == words) {
@@ -394,7 +392,7 @@ mcp_policy_directive(mcp_policy_t *policy, uint32_t role,
     if (!mcp_str_is(&word[0], "allow") && !mcp_str_is(&word[0], "deny")) {
         return mcp_policy_why(policy, why, mcp_why("unknown directive \""),
                               &word[0], mcp_why("\" in \"mcp_role\": it takes "
-                              "inherit ROLE, allow and deny"), NULL);
+                              "inherit ROLE, allow and deny"), mcp_end);
     }
 
     rule = mcp_calloc(policy->arena, sizeof(mcp_rule_t));
@@ -407,7 +405,7 @@ mcp_policy_directive(mcp_policy_t *policy, uint32_t role,
     if (rule->kind == MCP_POLICY_KINDS) {
         return mcp_policy_why(policy, why, mcp_why("\""), &word[0],
                               mcp_why("\" must be followed by tools, prompts "
-                              "or resources"), NULL);
+                              "or resources"), mcp_end);
     }
 
     rule->role = role;

@@ -7,9 +7,6 @@
 #include <stdio.h>
 
 
-#define mcp_why(s)  (&(const mcp_str_t) mcp_string(s))
-
-
 typedef struct {
     uint32_t                     role;
     const mcp_inherit_t         *next;       /* to go into */
@@ -33,7 +30,7 @@ mcp_policy_unknown(const mcp_policy_t *policy, uint32_t role,
                           mcp_why("\" in \"inherit\" of role \""),
                           &policy->role[role]->name, mcp_why("\" in "), &file,
                           &line, mcp_why(": there is no mcp_role of this "
-                          "name"), NULL);
+                          "name"), mcp_end);
 }
 
 

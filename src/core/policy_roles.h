@@ -53,10 +53,12 @@ struct mcp_policy_s {
 };
 
 
-/* A sentence of several strings, NULL behind the last one: gives MCP_ERROR. */
+/* A sentence of several strings, up to mcp_end: gives MCP_ERROR. */
 
-int mcp_policy_why(const mcp_policy_t *policy, mcp_str_t *why, ...)
-    __attribute__((sentinel));
+#define mcp_end       ((const mcp_str_t *) NULL)
+#define mcp_why(s)    (&(const mcp_str_t) mcp_string(s))
+
+int mcp_policy_why(const mcp_policy_t *policy, mcp_str_t *why, ...);
 
 int mcp_policy_inherit(mcp_policy_t *policy, mcp_str_t *why) MCP_MUSTCHECK;
 

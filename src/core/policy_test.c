@@ -5,9 +5,6 @@
 #include "policy_roles.h"
 
 
-#define mcp_why(s)  (&(const mcp_str_t) mcp_string(s))
-
-
 typedef struct {
     const mcp_policy_t  *policy;
     mcp_arena_t         *arena;
@@ -57,7 +54,7 @@ mcp_ptest_roles(mcp_ptest_t *pt)
             return mcp_policy_why(pt->policy, pt->why,
                                   mcp_why("unknown role \""), &name,
                                   mcp_why("\": there is no mcp_role of this "
-                                  "name"), NULL);
+                                  "name"), mcp_end);
         }
     }
 
@@ -112,7 +109,7 @@ mcp_ptest_arguments(mcp_ptest_t *pt, const mcp_str_t *word, unsigned words)
             return mcp_policy_why(pt->policy, pt->why, mcp_why("\""), &word[i],
                                   mcp_why("\" is no argument: write it as "
                                   "NAME=VALUE, or all of them as one JSON "
-                                  "object"), NULL);
+                                  "object"), mcp_end);
         }
 
         mcp_buf_append(&b, i ? "," : "{", 1);
@@ -145,7 +142,7 @@ parse:
         value.len = strlen(pt->tape.error.text);
 
         return mcp_policy_why(pt->policy, pt->why, mcp_why("the arguments "
-                              "behind \"with\" are wrong: "), &value, NULL);
+                              "behind \"with\" are wrong: "), &value, mcp_end);
     }
 
     pt->node = mcp_json_get(&pt->tape, 0, "arguments");
@@ -163,7 +160,8 @@ mcp_ptest_read(mcp_ptest_t *pt, const mcp_str_t *word, unsigned words)
     if (words < 4) {
         return mcp_policy_why(pt->policy, pt->why, mcp_why("write it as "
                               "ROLE[,ROLE] can|cannot tools|prompts|resources "
-                              "BACKEND/NAME [with ARGUMENT=VALUE ...]"), NULL);
+                              "BACKEND/NAME [with ARGUMENT=VALUE ...]"),
+                              mcp_end);
     }
 
     pt->names = &word[0];
@@ -172,7 +170,7 @@ mcp_ptest_read(mcp_ptest_t *pt, const mcp_str_t *word, unsigned words)
     if (!pt->can && !mcp_str_is(&word[1], "cannot")) {
         return mcp_policy_why(pt->policy, pt->why, mcp_why("\""), &word[1],
                               mcp_why("\" must be \"can\" or \"cannot\""),
-                              NULL);
+                              mcp_end);
     }
 
     pt->kind = mcp_policy_kind(&word[2]);
@@ -180,7 +178,7 @@ mcp_ptest_read(mcp_ptest_t *pt, const mcp_str_t *word, unsigned words)
     if (pt->kind == MCP_POLICY_KINDS) {
         return mcp_policy_why(pt->policy, pt->why, mcp_why("\""), &word[2],
                               mcp_why("\" must be \"tools\", \"prompts\" or "
-                              "\"resources\""), NULL);
+                              "\"resources\""), mcp_end);
     }
 
     pt->text = &word[3];
@@ -190,7 +188,7 @@ mcp_ptest_read(mcp_ptest_t *pt, const mcp_str_t *word, unsigned words)
     {
         return mcp_policy_why(pt->policy, pt->why, mcp_why("\""), &word[3],
                               mcp_why("\" must be the whole name of one item "
-                              "as backend/name, without \"*\""), NULL);
+                              "as backend/name, without \"*\""), mcp_end);
     }
 
     rc = mcp_ptest_roles(pt);
@@ -202,13 +200,13 @@ mcp_ptest_read(mcp_ptest_t *pt, const mcp_str_t *word, unsigned words)
     if (!mcp_str_is(&word[4], "with") || words == 5) {
         return mcp_policy_why(pt->policy, pt->why, mcp_why("\""), &word[4],
                               mcp_why("\" is unexpected: only \"with "
-                              "ARGUMENT=VALUE ...\" may follow"), NULL);
+                              "ARGUMENT=VALUE ...\" may follow"), mcp_end);
     }
 
     if (pt->kind != MCP_POLICY_TOOLS) {
         return mcp_policy_why(pt->policy, pt->why, mcp_why("only tools have "
                               "arguments that conditions are about: drop "
-                              "what begins with \"with\""), NULL);
+                              "what begins with \"with\""), mcp_end);
     }
 
     pt->with = 1;

@@ -209,16 +209,21 @@ ngx_http_mcp_policy_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcp_str_t                    name, why;
     ngx_str_t                   *value;
     ngx_conf_t                   save;
-    ngx_http_mcp_policy_role_t   role;
+    ngx_http_mcp_policy_role_t  *role;
 
     value = cf->args->elts;
     name = ngx_http_mcp_core_str(&value[1]);
 
-    role.policy = pmcf->policy;
+    role = ngx_palloc(cf->temp_pool, sizeof(ngx_http_mcp_policy_role_t));
+    if (role == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    role->policy = pmcf->policy;
 
     rc = mcp_policy_add_role(pmcf->policy, &name,
                              (char *) cf->conf_file->file.name.data,
-                             (unsigned) cf->conf_file->line, &role.role, &why);
+                             (unsigned) cf->conf_file->line, &role->role, &why);
 
     if (rc != MCP_OK) {
         return ngx_http_mcp_policy_said(cf, rc, &why);
@@ -226,7 +231,7 @@ ngx_http_mcp_policy_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     save = *cf;
     cf->handler = ngx_http_mcp_policy_directive;
-    cf->handler_conf = (void *) &role;
+    cf->handler_conf = (void *) role;
 
     rv = ngx_conf_parse(cf, NULL);
 

@@ -253,11 +253,8 @@ ngx_http_mcp_proxy_body(ngx_http_mcp_call_t *call, ngx_http_mcp_exchange_t *x)
     fw.client_info = call->session.client_info;
     fw.state = call->request_state;
 
-    /* escapes are not left for the backend to read in a way of its own */
-
     if (call->item != NULL
-        && (call->item->native.len != call->item->exposed.len
-            || m->tape.node[m->name_node].escaped))
+        && call->item->native.len != call->item->exposed.len)
     {
         fw.name = call->item->native;
     }
