@@ -173,7 +173,8 @@ unlike $t->error_log, qr/xyzzy/, 'nor is it in the log';
 
 $r = $t->call('m_plain', { path => 'a', map { $_ => 1 } 'a' .. 'z' });
 is scalar @{ $r->error->{data} }, 10, 'ten errors at most';
-like $r->error->{data}[0]{message}, qr/known here; there are count, maybe, mode,/,
+like $r->error->{data}[0]{message},
+    qr/known here; there are count, maybe, mode,/,
     'what is known is named' or diag explain $r->error;
 
 $r = $t->call('m_plain', { path => 'a', "k" x 5000 => 1 });

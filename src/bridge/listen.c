@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 
+#define MB_PATH     sizeof(((struct sockaddr_un *) 0)->sun_path)
 #define MB_BACKLOG  511
 #define MB_ACCEPT   64               /* at a time */
 #define MB_PAUSE    200              /* ms, when there is no descriptor left */
@@ -32,7 +33,7 @@ struct mb_listener_s {
     int                   tcp;
     struct event         *ev;
     struct event         *pause;
-    char                  path[sizeof(((struct sockaddr_un *) 0)->sun_path)];
+    char                  path[MB_PATH];
 };
 
 
@@ -221,7 +222,7 @@ static int
 mb_listen_unix(const char *path)
 {
     int                  fd;
-    char                *slash, dir[sizeof(((struct sockaddr_un *) 0)->sun_path)];
+    char                *slash, dir[MB_PATH];
     mode_t               mask;
     struct sockaddr_un   sun;
 

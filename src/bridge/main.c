@@ -57,7 +57,7 @@ mb_usage(FILE *out)
         "\n"
         "Runs the stdio MCP servers of FILE (mcp.json), each at /<name>.\n"
         "\n"
-        "  -c FILE   the servers: {\"mcpServers\": {NAME: {\"command\": ...}}}\n"
+        "  -c FILE   {\"mcpServers\": {NAME: {\"command\": ...}}}\n"
         "  -l WHERE  a socket; default: " MB_DEFAULT "\n"
         "  -m MODE   of the unix socket, octal; default: 0660\n"
         "  -g GROUP  of the unix socket: the one that nginx's workers are in\n"

@@ -13,7 +13,7 @@
 
 #define MB_BACKOFF_MIN  1000         /* ms */
 #define MB_BACKOFF_MAX  60000
-#define MB_HEALTHY      60000        /* ms, after which failures are forgotten */
+#define MB_HEALTHY      60000        /* ms, and failures are forgotten */
 #define MB_STALL        120000       /* ms without reading its input */
 
 

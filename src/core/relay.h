@@ -155,8 +155,8 @@ void mcp_relay_init(mcp_relay_t *re, const mcp_relay_conf_t *conf);
  *   object, two of a member that matters (jsonrpc, id, method, result, error;
  *   result.resultType, result.isError, result.requestState), two of result,
  *   error and method, a method that is no string, an id that is no string,
- *   number or null, or is too long, too deep.  After anything but MCP_OK the message is over: every
- *   later call is MCP_ERROR.
+ *   number or null, or is too long, too deep.  After anything but MCP_OK the
+ *   message is over: every later call is MCP_ERROR.
  */
 
 int mcp_relay_feed(mcp_relay_t *re, const unsigned char *p, size_t len,

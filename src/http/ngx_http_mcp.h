@@ -305,7 +305,7 @@ struct ngx_http_mcp_backend_s {
     unsigned                     agent_set:1;
     unsigned                     plain:1;    /* no MCP server: it is asked with
                                                 GET for a document */
-    unsigned                     resolve:1;  /* at each request, by "resolver" */
+    unsigned                     resolve:1;  /* each time, by "resolver" */
     in_port_t                    port;       /* ... of resolve_host */
     ngx_str_t                    resolve_host;
 };
@@ -719,7 +719,7 @@ void ngx_http_mcp_snapshot_release(ngx_http_mcp_snapshot_t *snap);
 
 void ngx_http_mcp_views_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log);
 
-/* A line about some item, unless it was said before; data NULL: nobody hears. */
+/* A line about an item, unless it was said before; data NULL: nobody hears. */
 
 void ngx_http_mcp_view_log(void *data, mcp_view_level_e level,
     const char *line);

@@ -206,7 +206,8 @@ sub command {
     my ($self, @more) = @_;
     my $nginx;
 
-    $nginx = $ENV{SAN} ? "$build/nginx-bin" : $ENV{TEST_NGINX_BINARY} // nginx_path();
+    $nginx = $ENV{SAN} ? "$build/nginx-bin"
+                         : $ENV{TEST_NGINX_BINARY} // nginx_path();
 
     return [ $nginx, '-p', $self->{dir}, '-e', "$self->{dir}/error.log",
              '-c', "$self->{dir}/nginx.conf", @more ];
