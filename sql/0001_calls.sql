@@ -71,6 +71,7 @@ CREATE TABLE mcp_audit.chains (
     seq    bigint NOT NULL,
     hash   text NOT NULL,
     ended  boolean NOT NULL,
+    at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (node, chain)
 );
 
@@ -126,6 +127,8 @@ BEGIN
 
     DELETE FROM mcp_audit.calls WHERE (id, time) IN (
         SELECT id, time FROM mcp_audit.calls WHERE time < oldest LIMIT 20000);
+
+    DELETE FROM mcp_audit.chains WHERE at < oldest;
 END $$;
 
 
@@ -233,7 +236,7 @@ BEGIN
     VALUES (append.node, append.chain, append.last_seq, append.last_hash,
             append.ended)
     ON CONFLICT (node, chain) DO UPDATE SET
-        seq = EXCLUDED.seq, hash = EXCLUDED.hash,
+        seq = EXCLUDED.seq, hash = EXCLUDED.hash, at = now(),
         ended = h.ended OR EXCLUDED.ended
     WHERE EXCLUDED.seq >= h.seq
       AND (EXCLUDED.seq > h.seq OR EXCLUDED.ended > h.ended);

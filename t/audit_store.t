@@ -8,7 +8,7 @@ use Sentinel::Postgres;
 use Time::HiRes qw/time sleep/;
 
 my $one = Sentinel::Backend->modern(tools => [qw/echo slow hang/]);
-my $pg = Sentinel::Postgres->new;
+my $pg = Sentinel::Postgres->new(tcp => 1);
 my $n = 0;
 
 
@@ -195,7 +195,7 @@ ok $t->stop, 'it stops';
 
 $pg->query('CREATE ROLE gw LOGIN; GRANT mcp_audit_writer TO gw;
             CREATE ROLE ro LOGIN; GRANT mcp_audit_reader TO ro');
-($t, $audit) = gateway(dsn => $pg->dsn(user => 'gw'));
+($t, $audit) = gateway(dsn => $pg->dsn(user => 'gw', host => 'localhost'));
 $t->call('echo', { marker => 'by-gw' });
 stored('the role mcp_audit_writer is enough', 'by-gw');
 for ('SELECT * FROM mcp_audit.calls', 'DELETE FROM mcp_audit.calls',
@@ -207,6 +207,14 @@ cmp_ok $pg->query('SELECT count(*) FROM mcp_audit.calls', user => 'ro'), '>',
     10, 'mcp_audit_reader reads';
 $pg->query('DELETE FROM mcp_audit.calls', user => 'ro');
 like $pg->{error}, qr/permission denied/, 'and may do nothing else';
+
+$t->stop;
+
+# a host that nobody knows
+
+($t, $audit) = gateway(dsn => $pg->dsn(host => 'no-such-host.invalid'));
+ok $t->wait_log(qr/the store's host has no address/, 30), 'an unknown host';
+is $t->call('echo', { message => 'on' })->text, 'on', 'calls go on';
 
 # retention
 

@@ -190,6 +190,8 @@ my %change = (
         WHERE outcome = 'tool_error'},
     'arguments are changed' => q{UPDATE mcp_audit.calls SET arguments_raw =
         '{}' WHERE arguments->>'marker' = 'a7'},
+    'a whole chain is removed' => q{INSERT INTO mcp_audit.chains VALUES
+        ('gone', 'x', 7, repeat('0', 64), true)},
     'two rows change places' => q{UPDATE mcp_audit.calls AS a SET intent_seq =
         b.intent_seq FROM mcp_audit.calls AS b WHERE
         (a.arguments->>'marker', b.arguments->>'marker') IN
@@ -201,8 +203,9 @@ for my $how (sort keys %change) {
     $pg->query($change{$how});
     ($status, $out) = tool('verify', @d);
     is $status, 1, "$how: found" or diag "@$out $pg->{error}";
-    $pg->query('TRUNCATE mcp_audit.calls;
-                INSERT INTO mcp_audit.calls SELECT * FROM public.copy');
+    $pg->query(q{TRUNCATE mcp_audit.calls;
+                INSERT INTO mcp_audit.calls SELECT * FROM public.copy;
+                DELETE FROM mcp_audit.chains WHERE chain = 'x'});
 }
 
 is +(tool('verify', @d))[0], 0, 'as it was';

@@ -264,6 +264,15 @@ static const char  audit_lines[] =
     "ORDER BY l.node, l.chain, l.seq, l.half";
 
 
+/* Chains of which there should be something. */
+
+static const char  audit_gone[] =
+    "SELECT h.node, h.chain, h.seq::text FROM mcp_audit.chains AS h "
+    "WHERE h.seq > 0 AND h.at > (SELECT min(time) FROM mcp_audit.calls) "
+    "AND NOT EXISTS (SELECT FROM mcp_audit.calls AS c WHERE c.node = h.node "
+    "AND c.chain = h.chain)";
+
+
 static int
 audit_differs(PGresult *result, int column, const mcp_str_t *want)
 {
@@ -394,6 +403,18 @@ audit_store_verify(const char *dsn)
 
     if (chain[0] != '\0') {
         audit_verify_last(&v, chain, seq, hash);
+    }
+
+    if (!failed) {
+        failed = audit_send(conn, audit_gone, 0, NULL);
+    }
+
+    while (!failed && (result = audit_next(conn, &failed)) != NULL) {
+        audit_verify_problem(&v, 0, "%s/%s: all %s lines are missing",
+                             PQgetvalue(result, 0, 0),
+                             PQgetvalue(result, 0, 1),
+                             PQgetvalue(result, 0, 2));
+        PQclear(result);
     }
 
     PQfinish(conn);

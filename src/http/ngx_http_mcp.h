@@ -943,7 +943,7 @@ ngx_int_t ngx_http_mcp_schema_gate(ngx_http_mcp_call_t *call,
 ngx_int_t ngx_http_mcp_schema_view(mcp_view_t *view,
     ngx_http_mcp_loc_conf_t *mlcf, void *said);
 
-/* ngx_http_mcp_audit_module.c: the last of them, which records the call */
+/* ngx_http_mcp_audit_call.c: the last of them, which records the call */
 
 ngx_int_t ngx_http_mcp_audit_gate(ngx_http_mcp_call_t *call,
     mcp_fault_t *fault);

@@ -64,6 +64,7 @@ typedef struct {
     ngx_str_t                    node;
     char                        *dsn;        /* of the store; NULL: none */
     char                        *passfile;   /* its password's; or NULL */
+    char                        *host;       /* a name to look up; or NULL */
 #if (NGX_THREADS)
     ngx_thread_pool_t           *threads;
 #endif
@@ -74,7 +75,17 @@ typedef struct {
 } ngx_http_mcp_audit_main_conf_t;
 
 
+typedef struct {
+    ngx_uint_t                   audit;      /* ngx_http_mcp_audit_e */
+} ngx_http_mcp_audit_loc_conf_t;
+
+
 extern ngx_module_t  ngx_http_mcp_audit_module;
+
+
+/* ngx_http_mcp_audit_call.c: the handler of the log phase */
+
+ngx_int_t ngx_http_mcp_audit_log(ngx_http_request_t *r);
 
 
 /* --- ngx_http_mcp_audit_spool.c: a worker's segment ---------------------- */
@@ -92,7 +103,7 @@ ngx_int_t ngx_http_mcp_audit_append(ngx_http_mcp_audit_main_conf_t *amcf,
 
 void ngx_http_mcp_audit_forget(ngx_http_mcp_audit_call_t *a);
 
-/* Goes on with a call after its intent or outcome; ..._module.c */
+/* Goes on with a call after its intent or outcome; ..._call.c */
 
 void ngx_http_mcp_audit_resume(ngx_http_mcp_audit_call_t *a);
 

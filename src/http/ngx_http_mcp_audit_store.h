@@ -8,6 +8,8 @@
 
 #include "ngx_http_mcp_audit.h"
 
+#include <libpq-fe.h>
+
 
 #define NGX_HTTP_MCP_STORE_COLUMNS  31   /* arrays of append() */
 #define NGX_HTTP_MCP_STORE_SCALARS  5    /* what it takes before them */
@@ -75,7 +77,94 @@ ngx_int_t ngx_http_mcp_store_params(ngx_http_mcp_store_batch_t *b,
     ngx_http_mcp_store_params_t *params);
 
 
-/* ngx_http_mcp_audit_store.c */
+/* --- the store ----------------------------------------------------------- */
+
+
+#define NGX_HTTP_MCP_STORE_ANSWER   10000    /* ms for an answer */
+#define NGX_HTTP_MCP_STORE_RETRY    250
+#define NGX_HTTP_MCP_STORE_MAINTAIN 3600     /* s */
+#define NGX_HTTP_MCP_STORE_RANGES   16       /* halves of halves of a batch */
+
+
+typedef struct {
+    ngx_uint_t                   from;
+    ngx_uint_t                   to;
+} ngx_http_mcp_range_t;
+
+
+typedef struct ngx_http_mcp_store_s  ngx_http_mcp_store_t;
+typedef struct ngx_http_mcp_resolve_s  ngx_http_mcp_resolve_t;
+
+struct ngx_http_mcp_store_s {
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+    ngx_array_t                 *segments;   /* the manager's */
+
+    PGconn                      *conn;
+    ngx_connection_t            *c;          /* of its socket */
+    PGresult                    *result;     /* the first that is an error, or
+                                                the last */
+    void                       (*done)(ngx_http_mcp_store_t *s);
+    ngx_event_t                  timer;      /* for an answer, or to connect */
+    ngx_msec_t                   backoff;
+    time_t                       maintained;
+    ngx_uint_t                   version;
+
+    /* what is being sent */
+    ngx_http_mcp_store_batch_t  *batch;
+    u_char                       name[NGX_HTTP_MCP_AUDIT_NAME];
+    ngx_http_mcp_range_t         range[NGX_HTTP_MCP_STORE_RANGES];
+    ngx_uint_t                   ranges;
+    ngx_uint_t                   turn;       /* segments take turns */
+
+    ngx_http_mcp_resolve_t      *resolve;    /* a look-up under way */
+    ngx_msec_t                   looked;
+    ngx_uint_t                   tries;      /* each of its addresses in turn */
+
+    unsigned                     connecting:1;
+    unsigned                     ready:1;    /* idle, all is set up */
+    unsigned                     writing:1;  /* write events are wanted */
+};
+
+
+/*
+ * ngx_http_mcp_audit_pg.c: connects, and goes on with ..._setup().  A query's
+ * done() finds what came of it in s->result, unless the connection failed.
+ */
+
+void ngx_http_mcp_store_connect(ngx_http_mcp_store_t *s);
+void ngx_http_mcp_store_timer(ngx_event_t *ev);
+void ngx_http_mcp_store_query(ngx_http_mcp_store_t *s, const char *sql,
+    void (*done)(ngx_http_mcp_store_t *s), ngx_msec_t time);
+void ngx_http_mcp_store_sent(ngx_http_mcp_store_t *s, ngx_int_t ok,
+    void (*done)(ngx_http_mcp_store_t *s), ngx_msec_t time);
+
+/*
+ * ngx_http_mcp_audit_resolve.c: addresses of a host, by a thread, since the
+ * system's resolver waits.  NULL: there can be none.
+ */
+
+ngx_http_mcp_resolve_t *ngx_http_mcp_resolve_start(const char *host);
+
+/* NGX_AGAIN; NGX_ERROR; NGX_OK: the n-th address, counted around. */
+
+ngx_int_t ngx_http_mcp_resolve_result(ngx_http_mcp_resolve_t *r, ngx_uint_t n,
+    const char **address);
+void ngx_http_mcp_resolve_free(ngx_http_mcp_resolve_t *r);
+
+/* Gives up the connection, and tries again later. */
+
+void ngx_http_mcp_store_fail(ngx_http_mcp_store_t *s, const char *what);
+ngx_int_t ngx_http_mcp_store_ok(ngx_http_mcp_store_t *s, const char *what);
+ngx_int_t ngx_http_mcp_store_value(ngx_http_mcp_store_t *s);
+
+/* ngx_http_mcp_audit_schema.c: both go on with ..._next() */
+
+void ngx_http_mcp_store_setup(ngx_http_mcp_store_t *s);
+void ngx_http_mcp_store_maintain(ngx_http_mcp_store_t *s);
+
+/* ngx_http_mcp_audit_store.c: sends what there is, if there is something */
+
+void ngx_http_mcp_store_next(ngx_http_mcp_store_t *s);
 
 void ngx_http_mcp_store_start(ngx_http_mcp_audit_main_conf_t *amcf,
     ngx_cycle_t *cycle);
@@ -83,6 +172,9 @@ void ngx_http_mcp_store_start(ngx_http_mcp_audit_main_conf_t *amcf,
 /* There may be something to send; segments are the manager's. */
 
 void ngx_http_mcp_store_kick(ngx_array_t *segments);
+
+/* ngx_http_mcp_audit_dsn.c */
+
 char *ngx_http_mcp_store_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
