@@ -15,6 +15,7 @@ my $context7 = server(
 
 my $t = Sentinel::Test->new(
     backends => [everything => $everything->url, context7 => $context7->url],
+    location => 'mcp_validate strict;',
 )->run->wait_catalog(qw/everything_echo context7_resolve-library-id/);
 
 my %answers;
@@ -42,6 +43,24 @@ for my $sdk (qw/sdk1 sdk2/) {
     # whatever it says: it has no network here
     is $calls[3]{result}{content}[0]{type}, 'text',
         'a call to the modern server' or diag explain $calls[3];
+}
+
+# their schemas are of use, and refuse what the servers would refuse
+
+unlike $t->error_log, qr/inputSchema cannot be used/, 'all schemas compile';
+
+for (['everything_echo', { message => 1 }, '/message', 'type'],
+     ['everything_get-sum', { a => 1 }, '', 'required'],
+     ['everything_get-sum', { a => 1, b => '2' }, '/b', 'type'],
+     ['context7_resolve-library-id', { libraryName => 'x' }, '',
+      'required'])
+{
+    my ($tool, $arguments, @where) = @$_;
+    my $error = $t->call($tool, $arguments)->error;
+
+    is $error->{code}, -32602, "$tool: wrong arguments";
+    is_deeply [@{ $error->{data}[0] }{qw/path keyword/}], \@where,
+        '... where' or diag explain $error;
 }
 
 # which runs only as a task of the legacy protocol

@@ -139,6 +139,18 @@ mcp_number_compare(const mcp_number_t *a, const mcp_number_t *b)
 }
 
 
+int
+mcp_number_order(const mcp_str_t *a, const mcp_str_t *b)
+{
+    mcp_number_t  na, nb;
+
+    mcp_number_parse(&na, a->data, a->data + a->len);
+    mcp_number_parse(&nb, b->data, b->data + b->len);
+
+    return mcp_number_compare(&na, &nb);
+}
+
+
 uint64_t
 mcp_number_hash(const mcp_number_t *d)
 {

@@ -29,6 +29,10 @@ void mcp_number_parse(mcp_number_t *d, const unsigned char *p,
 
 int mcp_number_compare(const mcp_number_t *a, const mcp_number_t *b);
 
+/* The same, of two numbers as they are written. */
+
+int mcp_number_order(const mcp_str_t *a, const mcp_str_t *b);
+
 #define mcp_number_is_integer(d)  ((d)->exp >= (int64_t) (d)->digits)
 
 /* Equal numbers have equal hashes. */

@@ -28,7 +28,7 @@ mcp_schema_count(mcp_schema_compiler_t *c, uint32_t at, uint32_t *out)
 {
     int64_t                 i;
     uint64_t                n;
-    mcp_number_t           d;
+    mcp_number_t            d;
     const unsigned char    *p;
     const mcp_json_node_t  *nd;
 
@@ -38,14 +38,14 @@ mcp_schema_count(mcp_schema_compiler_t *c, uint32_t at, uint32_t *out)
 
     nd = &c->tape->node[at];
 
-    if (nd->type == MCP_JSON_NUMBER) {
-        mcp_number_parse(&d, c->tape->text + nd->start,
-                          c->tape->text + nd->start + nd->len);
+    if (nd->type != MCP_JSON_NUMBER) {
+        return mcp_schema_refuse(c, at, "it must be an integer");
     }
 
-    if (nd->type != MCP_JSON_NUMBER || d.negative
-        || !mcp_number_is_integer(&d))
-    {
+    mcp_number_parse(&d, c->tape->text + nd->start,
+                     c->tape->text + nd->start + nd->len);
+
+    if (d.negative || !mcp_number_is_integer(&d)) {
         return mcp_schema_refuse(c, at, "it must be an integer that is not"
                                  " negative");
     }
@@ -252,7 +252,7 @@ mcp_schema_build_number(mcp_schema_compiler_t *c, mcp_schema_node_t *node,
 {
     uint32_t                at;
     unsigned                i;
-    mcp_number_t           d;
+    mcp_number_t            d;
     mcp_schema_number_t    *n;
     const mcp_json_node_t  *nd;
 

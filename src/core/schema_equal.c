@@ -250,7 +250,7 @@ mcp_schema_hash(const mcp_json_tape_t *tape, uint32_t node, uint32_t *hash,
     uint64_t *steps)
 {
     uint64_t                h;
-    mcp_number_t           d;
+    mcp_number_t            d;
     const mcp_json_node_t  *nd;
 
     nd = &tape->node[node];

@@ -44,7 +44,7 @@ mcp_schema_type(const mcp_json_node_t *nd)
 static int
 mcp_schema_is_integer(mcp_schema_run_t *run, const mcp_json_node_t *nd)
 {
-    mcp_number_t         d;
+    mcp_number_t          d;
     const unsigned char  *p, *end;
 
     p = run->tape->text + nd->start;
@@ -123,7 +123,7 @@ mcp_schema_eval_number(mcp_schema_run_t *run, const mcp_schema_node_t *node,
 {
     int                         rc;
     unsigned                    i;
-    mcp_number_t               d;
+    mcp_number_t                d;
     const mcp_json_node_t      *nd;
     const mcp_schema_number_t  *number;
 

@@ -37,7 +37,7 @@ typedef struct {
 
 
 typedef struct {
-    mcp_number_t         bound[4];        /* by mcp_schema_bound_e */
+    mcp_number_t          bound[4];        /* by mcp_schema_bound_e */
     mcp_divisor_t         multiple;        /* n 0: none */
     unsigned              bounds;          /* bits of those there are */
 } mcp_schema_number_t;

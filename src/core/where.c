@@ -2,7 +2,7 @@
 /* Conditions on the arguments of a call: whether they are true. */
 
 
-#include "decimal.h"
+#include "number.h"
 #include "where_parse.h"
 
 
@@ -195,7 +195,7 @@ mcp_where_number(const mcp_where_t *w, const mcp_json_tape_t *tape,
     }
 
     raw = mcp_json_raw(tape, node);
-    n = mcp_decimal_compare(&raw, &w->value);
+    n = mcp_number_order(&raw, &w->value);
 
     switch (w->op) {
 

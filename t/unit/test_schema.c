@@ -33,7 +33,8 @@ str(const char *text)
 static int
 is(const mcp_str_t *s, const char *text)
 {
-    return s->len == strlen(text) && memcmp(s->data, text, s->len) == 0;
+    return s->len == strlen(text)
+           && (s->len == 0 || memcmp(s->data, text, s->len) == 0);
 }
 
 

@@ -10,7 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "decimal.h"
+#include "number.h"
 #include "oom.h"
 #include "where.h"
 
@@ -217,8 +217,8 @@ decimal(const char *a, const char *b)
 
     x = str(a);
     y = str(b);
-    one = mcp_decimal_compare(&x, &y);
-    two = mcp_decimal_compare(&y, &x);
+    one = mcp_number_order(&x, &y);
+    two = mcp_number_order(&y, &x);
 
     assert_int_equal((one > 0) - (one < 0), (two < 0) - (two > 0));
 
