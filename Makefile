@@ -106,7 +106,7 @@ $(B)/mcp-audit: $(audit_o) $(core_o)
 
 # the stdio server of the tests, and what they put before it
 
-stdio    := t/servers/stdio.c t/servers/stdio_answer.c t/servers/stdio_tools.c
+stdio    := $(wildcard t/servers/stdio*.c)
 
 $(B)/stdio-server: $(stdio) t/servers/stdio_server.h $(core_o) Makefile
 	@$(CC) $(CORE_CFLAGS) -D_GNU_SOURCE -o $@.new $(stdio) $(core_o) $(LIBS) \

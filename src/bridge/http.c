@@ -39,7 +39,13 @@ enum {
 };
 
 
-static struct mb_https_s  mb_queues[MB_QS];
+static struct mb_https_s  mb_queues[MB_QS] = {
+    TAILQ_HEAD_INITIALIZER(mb_queues[MB_Q_REQUEST]),
+    TAILQ_HEAD_INITIALIZER(mb_queues[MB_Q_IDLE]),
+    TAILQ_HEAD_INITIALIZER(mb_queues[MB_Q_WRITE]),
+    TAILQ_HEAD_INITIALIZER(mb_queues[MB_Q_STREAM]),
+    TAILQ_HEAD_INITIALIZER(mb_queues[MB_Q_LINGER])
+};
 static unsigned           mb_connections;
 
 static const uint64_t     mb_timeouts[MB_QS] = {
@@ -274,10 +280,6 @@ mb_http_tick(void)
     mb_http_t  *http;
 
     for (i = 0; i < MB_QS; i++) {
-
-        if (mb_queues[i].tqh_last == NULL) {
-            TAILQ_INIT(&mb_queues[i]);
-        }
 
         while ((http = TAILQ_FIRST(&mb_queues[i])) != NULL
                && mb_now - http->since >= mb_timeouts[i])

@@ -18,22 +18,63 @@
 static const char  *mb_levels[] = { "error", "warn", "notice", "info" };
 
 
+/* Bytes of a character that may be shown as it is; 0: not of any. */
+
+static size_t
+mb_log_char(const unsigned char *p, size_t len)
+{
+    size_t    i, n;
+    uint32_t  c;
+
+    static const uint32_t  least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
+
+    if (p[0] < 0x80) {
+        return (p[0] >= 0x20 && p[0] != 0x7f);
+    }
+
+    n = (p[0] >= 0xf0) ? 4 : (p[0] >= 0xe0) ? 3 : 2;
+
+    if (p[0] < 0xc2 || p[0] > 0xf4 || n > len) {
+        return 0;
+    }
+
+    c = p[0] & (0x7fu >> n);
+
+    for (i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+
+        c = c << 6 | (p[i] & 0x3f);
+    }
+
+    /* surrogates; line and paragraph separators, changes of direction */
+
+    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)
+        || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+    {
+        return 0;
+    }
+
+    return n;
+}
+
+
 /* printable UTF-8 passes, controls do not: they could forge a line */
 
 static size_t
 mb_log_escape(char *dst, size_t size, const unsigned char *p, size_t len)
 {
-    size_t  i, n;
+    size_t  i, n, c;
 
     static const char  hex[] = "0123456789abcdef";
 
     n = 0;
 
     for (i = 0; i < len && n + 5 < size; i++) {
+        c = mb_log_char(p + i, len - i);
 
-        if (p[i] < 0x20 || p[i] == 0x7f
-            || (p[i] == 0xc2 && i + 1 < len && p[i + 1] < 0xa0))
-        {
+        if (c == 0) {
             dst[n++] = '\\';
             dst[n++] = 'x';
             dst[n++] = hex[p[i] >> 4];
@@ -41,7 +82,9 @@ mb_log_escape(char *dst, size_t size, const unsigned char *p, size_t len)
             continue;
         }
 
-        dst[n++] = (char) p[i];
+        memcpy(dst + n, p + i, c);
+        n += c;
+        i += c - 1;
     }
 
     return n;

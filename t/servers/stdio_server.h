@@ -2,7 +2,7 @@
 /*
  * A stdio MCP server for the tests of mcp-bridge: it can do all that a server
  * should not.  stdio.c reads, stdio_answer.c answers,
- * stdio_tools.c has the tools.
+ * stdio_tools.c and stdio_abuse.c have the tools.
  */
 
 
@@ -24,6 +24,19 @@ typedef struct {
     mcp_str_t               token;     /* progressToken, or empty */
     int                     modern;
 } call_t;
+
+
+typedef void (*tool_pt)(const call_t *call);
+
+typedef struct {
+    const char             *name;
+    tool_pt                 run;
+} tool_t;
+
+
+/* Both tables end with a name of NULL. */
+
+extern const tool_t  abuses[];
 
 
 typedef struct later_s  later_t;

@@ -3,6 +3,7 @@ package Sentinel::MCP;
 # An MCP client of either era, for tests.
 #
 #   my $mcp = Sentinel::MCP->new(port => $port, path => '/mcp');
+#   my $mcp = Sentinel::MCP->new(unix => $socket, path => '/mcp');
 #
 #   $mcp->modern('tools/list')                 a modern request's response
 #   $mcp->modern('tools/call', { name => 'echo', arguments => {} }, %opt)
@@ -54,7 +55,7 @@ sub connection {
 
     return $opt{on} if $opt{on};
 
-    return Sentinel::HTTP->new(port => $self->{port},
+    return Sentinel::HTTP->new(port => $self->{port}, unix => $self->{unix},
                                timeout => $opt{timeout},
                                rcvbuf => $opt{rcvbuf});
 }
