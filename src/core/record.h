@@ -24,6 +24,7 @@
 #define MCP_RECORD_TEXT       1024       /* ... of any other text */
 #define MCP_RECORD_ROLES      32         /* roles, and bytes of each */
 #define MCP_RECORD_ROLE       128
+#define MCP_RECORD_REASON     256
 #define MCP_RECORD_CHAIN      64         /* bytes of a chain's name */
 #define MCP_RECORD_OPEN       100        /* ids in one line */
 

@@ -405,7 +405,10 @@ record_outcome(mcp_buf_t *b, const mcp_record_t *rec)
         mcp_buf_append(b, "\"", 1);
     }
 
-    record_text(b, "reason", &rec->reason);
+    if (rec->reason.len != 0) {
+        mcp_buf_literal(b, ",\"reason\":");
+        record_string(b, &rec->reason, MCP_RECORD_REASON);
+    }
 
     if (rec->swept) {
         mcp_buf_literal(b, ",\"swept\":true");

@@ -197,6 +197,9 @@ typedef struct {
     ngx_uint_t                   nalloc;
 
     ngx_queue_t                  open;       /* by ..._call_t.open */
+    ngx_uint_t                   nopen;
+    off_t                        reserved;   /* of the segment: the disk has
+                                                room up to here */
     ngx_queue_t                  ready;      /* by ..._call_t.wait */
     ngx_event_t                  flush;
     ngx_event_t                  retry;
@@ -218,6 +221,12 @@ typedef struct {
 /* ngx_http_mcp_audit_segment.c: the segment can take the batch */
 
 ngx_int_t ngx_http_mcp_audit_prepare(ngx_http_mcp_audit_spool_t *s);
+
+/* ... and there is room for it, and for the outcomes of all open calls */
+
+ngx_int_t ngx_http_mcp_audit_reserve(ngx_http_mcp_audit_spool_t *s,
+    ngx_fd_t fd, off_t size);
+void ngx_http_mcp_audit_release(ngx_fd_t fd);
 void ngx_http_mcp_audit_tail(ngx_http_mcp_audit_spool_t *s, ngx_uint_t final);
 
 /* As many of the bytes as can be written; errno says why not all. */

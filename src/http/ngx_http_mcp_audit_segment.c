@@ -7,6 +7,10 @@
 #include <sys/file.h>
 
 
+#define NGX_HTTP_MCP_AUDIT_OUTCOME_ROOM  1024    /* bytes for an outcome */
+#define NGX_HTTP_MCP_AUDIT_AHEAD         65536
+
+
 static ngx_int_t ngx_http_mcp_audit_begin(ngx_http_mcp_audit_spool_t *s);
 static ngx_int_t ngx_http_mcp_audit_head(ngx_http_mcp_audit_spool_t *s,
     ngx_fd_t fd, ngx_uint_t segment);
@@ -64,6 +68,7 @@ ngx_http_mcp_audit_prepare(ngx_http_mcp_audit_spool_t *s)
 static ngx_int_t
 ngx_http_mcp_audit_begin(ngx_http_mcp_audit_spool_t *s)
 {
+    off_t       reserved;
     u_char     *p;
     ngx_fd_t    fd, old;
     ngx_err_t   err;
@@ -91,14 +96,19 @@ ngx_http_mcp_audit_begin(ngx_http_mcp_audit_spool_t *s)
         return NGX_ERROR;
     }
 
+    reserved = s->reserved;
+    s->reserved = 0;
+
     if (flock(fd, LOCK_EX|LOCK_NB) == -1
-        || ngx_http_mcp_audit_head(s, fd, segment) != NGX_OK)
+        || ngx_http_mcp_audit_head(s, fd, segment) != NGX_OK
+        || ngx_http_mcp_audit_reserve(s, fd, s->head) != NGX_OK)
     {
         ngx_http_mcp_audit_complain(s->amcf, ngx_errno,
                                     "cannot write to the spool", s->path);
 
         (void) ngx_delete_file(s->path);
         (void) ngx_close_file(fd);
+        s->reserved = reserved;
 
         return NGX_ERROR;
     }
@@ -264,6 +274,70 @@ ngx_http_mcp_audit_tail(ngx_http_mcp_audit_spool_t *s, ngx_uint_t final)
 }
 
 
+/*
+ * A call is let in only if its outcome will have room, too: so that a disk
+ * that is full then does not come between an answer and its record.  Where the
+ * file system cannot promise that, outcomes wait in memory.
+ */
+
+ngx_int_t
+ngx_http_mcp_audit_reserve(ngx_http_mcp_audit_spool_t *s, ngx_fd_t fd,
+    off_t size)
+{
+#if (NGX_LINUX)
+
+    off_t       need;
+    ngx_uint_t  i, n;
+
+    n = s->nopen;
+
+    for (i = 0; i < s->nentries; i++) {
+        n += (s->entries[i].kind == MCP_RECORD_INTENT);
+    }
+
+    need = (off_t) (s->len + n * NGX_HTTP_MCP_AUDIT_OUTCOME_ROOM);
+
+    if (size + need <= s->reserved) {
+        return NGX_OK;
+    }
+
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, size,
+                  need + NGX_HTTP_MCP_AUDIT_AHEAD)
+        == 0)
+    {
+        s->reserved = size + need + NGX_HTTP_MCP_AUDIT_AHEAD;
+        return NGX_OK;
+    }
+
+    if (ngx_errno == NGX_ENOSPC || ngx_errno == EDQUOT) {
+
+        if (fallocate(fd, FALLOC_FL_KEEP_SIZE, size, need) == 0) {
+            s->reserved = size + need;
+            return NGX_OK;
+        }
+
+        return NGX_ERROR;
+    }
+
+#endif
+
+    return NGX_OK;
+}
+
+
+/* What was reserved, but not used. */
+
+void
+ngx_http_mcp_audit_release(ngx_fd_t fd)
+{
+    ngx_file_info_t  fi;
+
+    if (ngx_fd_info(fd, &fi) != NGX_FILE_ERROR) {
+        (void) !ftruncate(fd, ngx_file_size(&fi));
+    }
+}
+
+
 /* As many of the bytes as can be written; errno says why not all. */
 
 ssize_t
@@ -296,6 +370,8 @@ ngx_http_mcp_audit_put(ngx_fd_t fd, u_char *p, size_t len)
 void
 ngx_http_mcp_audit_close_fd(ngx_http_mcp_audit_spool_t *s)
 {
+    ngx_http_mcp_audit_release(s->fd);
+
     /* a thread may be at it: it holds a descriptor of its own */
 
     if (ngx_close_file(s->fd) == NGX_FILE_ERROR) {

@@ -279,6 +279,7 @@ ngx_http_mcp_audit_append(ngx_http_mcp_audit_main_conf_t *amcf,
         if (rec->kind == MCP_RECORD_OUTCOME && a->in_open) {
             ngx_queue_remove(&a->open);
             a->in_open = 0;
+            s->nopen--;
         }
     }
 
@@ -307,6 +308,7 @@ ngx_http_mcp_audit_forget(ngx_http_mcp_audit_call_t *a)
     if (a->in_open) {
         ngx_queue_remove(&a->open);
         a->in_open = 0;
+        s->nopen--;
     }
 
     if (a->in_wait) {
@@ -356,7 +358,20 @@ ngx_http_mcp_audit_flush(ngx_http_mcp_audit_spool_t *s)
     good = 0;
 
     if (ngx_http_mcp_audit_prepare(s) == NGX_OK) {
-        good = ngx_http_mcp_audit_write(s);
+
+        if (ngx_http_mcp_audit_reserve(s, s->fd, s->size) != NGX_OK) {
+
+            /* outcomes alone: room for them was kept */
+
+            ngx_http_mcp_audit_complain(s->amcf, ngx_errno,
+                                        "cannot write to the spool", s->path);
+            ngx_http_mcp_audit_settle(s, 0);
+            ngx_http_mcp_audit_retain(s, 0);
+        }
+
+        if (s->nentries != 0) {
+            good = ngx_http_mcp_audit_write(s);
+        }
     }
 
     ngx_http_mcp_audit_settle(s, good);
@@ -464,6 +479,7 @@ ngx_http_mcp_audit_settle(ngx_http_mcp_audit_spool_t *s, ngx_uint_t good)
 
             a->state = NGX_HTTP_MCP_AUDIT_OPEN;
             a->in_open = 1;
+            s->nopen++;
             ngx_queue_insert_tail(&s->open, &a->open);
 
 #if (NGX_THREADS)
@@ -637,6 +653,7 @@ ngx_http_mcp_audit_close(ngx_cycle_t *cycle)
         a = ngx_queue_data(q, ngx_http_mcp_audit_call_t, open);
         ngx_queue_remove(q);
         a->in_open = 0;
+        s->nopen--;
 
         ngx_memzero(&rec, sizeof(mcp_record_t));
 

@@ -419,6 +419,8 @@ ngx_http_mcp_audit_sweep_end(ngx_http_mcp_audit_main_conf_t *amcf,
         return NGX_ERROR;
     }
 
+    ngx_http_mcp_audit_release(sw->fd);
+
     (void) ngx_atomic_fetch_add(&amcf->mmcf->sh->audit.bytes, b.len);
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
