@@ -340,6 +340,8 @@ main(int argc, char **argv)
     if (o.test) {
         fprintf(stderr, "mcp-bridge: %s is good, it has %u server%s\n",
                 o.file, conf->n, conf->n == 1 ? "" : "s");
+        mb_conf_free(conf);
+        free(conf);
         return 0;
     }
 
