@@ -143,9 +143,8 @@ for my $era (qw/legacy modern/) {
         $wrong++ if join(',', map { $_->{method} ? $_->{params}{progress} : 'end' }
                               @got)
                     ne '1,2,3,end'
-                    || (grep { $_->{method}
-                               && $_->{params}{progressToken}
-                                  ne ($i % 2 ? 't' : 7) } @got)
+                    || (grep { $_->{method} && $_->{params}{progressToken}
+                                              ne ($i % 2 ? 't' : 7) } @got)
                     || $got[-1]{result}{content}[0]{text} ne "mine $i";
     }
     is $wrong, 0, "$era: progress comes to its caller, with its token";

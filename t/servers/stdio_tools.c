@@ -309,7 +309,7 @@ tool_self(const call_t *call)
 
     privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
     getrlimit(RLIMIT_NOFILE, &files);
-    getrlimit(RLIMIT_AS, &memory);
+    getrlimit(RLIMIT_DATA, &memory);
     getrlimit(RLIMIT_NPROC, &processes);
 
     answer_text(call, "pid=%d ppid=%d pgid=%d sid=%d uid=%d gid=%d "
