@@ -140,9 +140,9 @@ for my $era (qw/legacy modern/) {
         while (my $msg = $c[$i - 1]->message) {
             push @got, $msg;
         }
-        $wrong++ if join(',', map { $_->{method} ? $_->{params}{progress} : 'end' }
-                              @got)
-                    ne '1,2,3,end'
+        my $steps = join ',', map { $_->{method} ? $_->{params}{progress}
+                                                 : 'end' } @got;
+        $wrong++ if $steps ne '1,2,3,end'
                     || (grep { $_->{method} && $_->{params}{progressToken}
                                               ne ($i % 2 ? 't' : 7) } @got)
                     || $got[-1]{result}{content}[0]{text} ne "mine $i";

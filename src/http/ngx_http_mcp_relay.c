@@ -344,6 +344,7 @@ ngx_http_mcp_relay_done(ngx_http_mcp_call_t *call)
 
         if (re->kind != MCP_RELAY_ERROR || re->error_code == MCP_E_HEADER
             || re->error_code == MCP_E_VERSION
+            || x->status == NGX_HTTP_SERVICE_UNAVAILABLE
             || ngx_http_mcp_relay_no_session(call))
         {
             ngx_http_mcp_relay_fault(call);
@@ -352,6 +353,19 @@ ngx_http_mcp_relay_done(ngx_http_mcp_call_t *call)
     }
 
     ngx_http_mcp_relay_answered(call);
+
+    /* mcp-bridge: a call that its process did not answer, or not in time */
+
+    if (call->outcome == NGX_HTTP_MCP_RPC_ERROR
+        && re->error_code == (int64_t) x->status)
+    {
+        if (x->status == NGX_HTTP_BAD_GATEWAY) {
+            call->outcome = NGX_HTTP_MCP_UNKNOWN;
+
+        } else if (x->status == NGX_HTTP_GATEWAY_TIME_OUT) {
+            call->outcome = NGX_HTTP_MCP_TIMEOUT;
+        }
+    }
 }
 
 

@@ -38,7 +38,7 @@ sub server {
 
 
 sub bridge {
-    my ($port, $file, $process);
+    my ($port, $file, $process, $status);
 
     open $file, '>', "$dir/mcp.json" or die "mcp.json: $!\n";
     print $file $json->encode({ mcpServers => { echo => {
@@ -49,6 +49,13 @@ sub bridge {
     $process = spawn(name => 'mcp-bridge', port => $port,
         command => Bench::pinned('nginx', "$root/build/mcp-bridge", '-c',
                                  "$dir/mcp.json", '-l', "127.0.0.1:$port"));
+
+    await {
+        $status = Sentinel::HTTP->new(port => $port)
+                  ->request('GET', '/echo', { Accept => 'application/json' })
+                  ->response;
+        $status->json->{state} eq 'ready';
+    } or die "the stdio server does not come up\n";
 
     return { port => $port, worker => $process->pid, process => $process };
 }
