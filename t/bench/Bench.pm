@@ -98,7 +98,7 @@ sub nginx {
           . "daemon off;\nworker_processes 1;\n"
           . "pid $self->{dir}/pid;\nlock_file $self->{dir}/lock;\n"
           . "error_log $self->{dir}/error.log info;\n"
-          . "events { worker_connections 1024; }\nhttp {\n"
+          . "events { worker_connections 8192; }\nhttp {\n"
           . "    access_log off;\n    sendfile on;\n"
           . "    keepalive_requests 1000000;\n"
           . join('', map { "    ${_}_temp_path $self->{dir}/$_;\n" }
