@@ -11,6 +11,7 @@ my $file = "$dir/mcp.json";
 delete @ENV{qw/ABSENT EMPTY/};
 $ENV{PRESENT} = 'here';
 $ENV{EMPTY} = '';
+$ENV{LONG} = 'x' x 4096;
 
 sub check {
     my ($text, $mode) = @_;
@@ -87,6 +88,16 @@ my @bad = (
     [entry("\"command\": \"x\",\n\"limits\": {\"files\": 0}"), 5,
      qr/a limit is/],
     [entry("\"command\": \"x\",\n\"disabled\": 1"), 5, qr/true or false/],
+    [entry('"command": "${EMPTY}"'), 4, qr/"command" is empty/],
+    [entry("\"command\": \"x\",\n\"cwd\": \"\""), 5, qr/"cwd" is empty/],
+    [entry("\"command\": \"x\",\n\"callTimeout\": \"1\\u0000\""), 5,
+     qr/u0000/],
+    [entry("\"command\": \"x\",\n\"env\": {\"A\": \""
+           . '${LONG}' x 40 . '"}'), 5, qr/too long/],
+    ["{\"mcpServers\":\n{" . join(',', map { qq("s$_": {"command": "x"}) }
+                                   1 .. 1025) . '}}', 2, qr/more than 1024/],
+    ["{\"mcpServers\": {\n\"a\": {\"command\": \"x\"},\n\"\\u0061\": "
+     . '{"command": "x"}}}', 3, qr/not JSON/],
 );
 
 for (@bad) {
@@ -145,6 +156,29 @@ for my $text ('{"mcpServers": {}}', $good,
 ($status, $said) = check(entry("\"command\": \"x\",\n\"autoApprove\": []"));
 is $status, 0, "another program's key";
 like $said, qr/\Q$file\E:5: .*"autoApprove".*left out/, '... is named';
+
+my $mine = qr/is not known, it is left out/;
+my @many = check(entry(join ",\n", '"command": "x"',
+                       map { qq("key$_": 1) } 1 .. 20));
+is $many[0], 0, 'many unknown keys';
+is scalar(() = $many[1] =~ /$mine/g), 8, '... do not flood the log';
+
+my @top = check("{\n\"inputs\": [],\n\"mcpServers\": {}}");
+is $top[0], 0, 'a key beside "mcpServers"';
+like $top[1], qr/\Q$file\E:2: .*"inputs".*left out/, '... is named';
+
+SKIP: {
+    skip 'not root', 4 if $>;
+    check($good);
+    chown -1, 65534, $file;
+    my @group = check($good, 0660);
+    is $group[0], 0, 'a file that another group may write';
+    like $group[1], qr/chmod g-w/, '... and the mend';
+    chown -1, 0, $file;
+    @group = check($good, 0660);
+    is $group[0], 0, "... that root's group may write";
+    unlike $group[1], qr/chmod g-w/, '... is nothing to warn of';
+}
 
 SKIP: {
     skip 'not root', 1 if $>;

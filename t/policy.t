@@ -386,6 +386,7 @@ like $log, qr/^prompt denied -32601 fs_audit$/m,
 
 $fs->set(tools => [map { { name => $_, inputSchema => { type => 'object' } } }
                    qw/read_new write_new read_file/]);
+$t->reload;
 ok await { list('reader', 'tools') eq 'fs_read_new fs_read_file' },
     'new tools are judged';
 is list('writer', 'tools'), 'fs_read_new fs_read_file', 'for everyone';

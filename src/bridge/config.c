@@ -7,7 +7,6 @@
 
 #include "config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -18,9 +17,9 @@
 
 
 #define MB_FILE_MAX  (1024 * 1024)
-
-
-extern char **environ;
+#define MB_VALUE_MAX (128 * 1024)    /* what execve() takes as one string */
+#define MB_SERVERS_MAX  1024
+#define MB_UNKNOWN_MAX  8             /* unknown keys that are named */
 
 
 unsigned
@@ -62,7 +61,11 @@ mb_conf_error(mb_reader_t *rd, unsigned line, const char *fmt, ...)
         va_end(args);
     }
 
-    rd->conf->error = strdup(text);
+    /* the first one is the cause */
+
+    if (rd->conf->error == NULL) {
+        rd->conf->error = strdup(text);
+    }
 
     return MCP_ERROR;
 }
@@ -80,7 +83,8 @@ mb_conf_nomem(mb_reader_t *rd)
 char *
 mb_conf_string(mb_reader_t *rd, uint32_t node)
 {
-    mcp_str_t  s;
+    char       *p;
+    mcp_str_t   s;
 
     if (mcp_json_unescape(&rd->tape, node, rd->conf->arena, &s) != MCP_OK) {
         (void) mb_conf_nomem(rd);
@@ -93,7 +97,13 @@ mb_conf_string(mb_reader_t *rd, uint32_t node)
         return NULL;
     }
 
-    return (char *) mcp_memdup(rd->conf->arena, s.data, s.len);
+    p = (char *) mcp_memdup(rd->conf->arena, s.data, s.len);
+
+    if (p == NULL) {
+        (void) mb_conf_nomem(rd);
+    }
+
+    return p;
 }
 
 
@@ -170,6 +180,7 @@ mb_conf_expand(mb_reader_t *rd, uint32_t node)
     }
 
     mcp_buf_init(&b, rd->conf->arena, 256);
+    b.max = MB_VALUE_MAX;
 
     while ((dollar = strstr(p, "${")) != NULL) {
         mcp_buf_append(&b, p, (size_t) (dollar - p));
@@ -191,7 +202,9 @@ mb_conf_expand(mb_reader_t *rd, uint32_t node)
     mcp_buf_append(&b, "", 1);
 
     if (b.failed) {
-        (void) mb_conf_nomem(rd);
+        (void) mb_conf_error(rd, mb_conf_line(rd, node), "with its variables "
+                             "in place this is too long: a program takes at "
+                             "most %d bytes", MB_VALUE_MAX - 1);
         return NULL;
     }
 
@@ -232,6 +245,11 @@ mb_conf_load(mb_reader_t *rd)
         close(fd);
         return mb_conf_error(rd, 0, "it belongs to another user, who could "
                              "run programs by it: chown it");
+    }
+
+    if ((st.st_mode & S_IWGRP) && st.st_gid != 0 && st.st_gid != getegid()) {
+        mb_log(MB_WARN, NULL, "%s: another group may write it, and so run "
+               "programs: chmod g-w it", rd->file);
     }
 
     if (st.st_size > MB_FILE_MAX) {
@@ -275,6 +293,12 @@ mb_conf_servers(mb_reader_t *rd, uint32_t servers)
 
     conf = rd->conf;
 
+    if (rd->tape.node[servers].count > MB_SERVERS_MAX) {
+        return mb_conf_error(rd, mb_conf_line(rd, servers), "there are more "
+                             "than %d servers: use more bridges",
+                             MB_SERVERS_MAX);
+    }
+
     conf->entry = mcp_calloc(conf->arena, (rd->tape.node[servers].count + 1)
                                           * sizeof(mb_entry_t));
     if (conf->entry == NULL) {
@@ -298,6 +322,36 @@ mb_conf_servers(mb_reader_t *rd, uint32_t servers)
     }
 
     return MCP_OK;
+}
+
+
+/* Other programs keep settings of their own beside the servers. */
+
+static void
+mb_conf_others(mb_reader_t *rd)
+{
+    uint32_t          i;
+    unsigned          n;
+    mcp_str_t         raw;
+    mcp_json_tape_t  *tape;
+
+    tape = &rd->tape;
+    n = 0;
+
+    for (i = mcp_json_first(tape, 0);
+         i != 0 && i < tape->node[0].next && n < MB_UNKNOWN_MAX;
+         i = tape->node[i].next)
+    {
+        if (mcp_json_equals(tape, i, "mcpServers", 10)) {
+            continue;
+        }
+
+        n++;
+        raw = mcp_json_raw(tape, i);
+        mb_log(MB_WARN, NULL, "%s:%u: the key %.*s is not known, it is left "
+               "out", rd->file, mb_conf_line(rd, i),
+               (int) (raw.len < 64 ? raw.len : 64), (char *) raw.data);
+    }
 }
 
 
@@ -339,6 +393,8 @@ mb_conf_parse(mb_reader_t *rd)
                              "\"mcpServers\" must be an object: {NAME: "
                              "{\"command\": ...}}");
     }
+
+    mb_conf_others(rd);
 
     return mb_conf_servers(rd, servers);
 }

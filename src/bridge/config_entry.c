@@ -16,6 +16,7 @@
 #define MB_CALL      300000
 #define MB_IDLE      600000
 #define MB_SESSIONS  16
+#define MB_UNKNOWN_MAX  8             /* unknown keys that are named */
 #define MB_TIME_MAX  (7 * 24 * 3600 * UINT64_C(1000))
 
 
@@ -25,6 +26,7 @@ typedef struct {
     uint32_t              command;   /* nodes; 0: not given */
     uint32_t              args;
     uint32_t              env;
+    unsigned              unknown;   /* keys so far */
 } mb_reading_t;
 
 
@@ -236,7 +238,14 @@ mb_key_cwd(mb_reading_t *r, uint32_t node, void *to)
 
     r->entry->cwd = mb_conf_expand(r->rd, node);
 
-    return r->entry->cwd ? MCP_OK : MCP_ERROR;
+    if (r->entry->cwd == NULL) {
+        return MCP_ERROR;
+    }
+
+    return *r->entry->cwd
+           ? MCP_OK
+           : mb_wrong(r, node, "\"cwd\" is empty: name a folder, or leave it "
+                      "out");
 }
 
 
@@ -423,6 +432,11 @@ mb_entry_argv(mb_reading_t *r, uint32_t name)
         return MCP_ERROR;
     }
 
+    if (*r->entry->argv[0] == '\0') {
+        return mb_wrong(r, r->command, "\"command\" is empty once its "
+                        "variables are in place: set them for the bridge");
+    }
+
     n = 1;
 
     for (i = r->args ? mcp_json_first(tape, r->args) : 0;
@@ -561,41 +575,63 @@ mb_entry_env(mb_reading_t *r)
 }
 
 
+static int
+mb_env_order(const void *a, const void *b)
+{
+    return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+
+/* How many, and each with its NUL: no two lists look the same. */
+
+static void
+mb_print_list(mcp_buf_t *b, char **list, size_t n)
+{
+    size_t  i;
+
+    mcp_buf_uint(b, n);
+    mcp_buf_append(b, "", 1);
+
+    for (i = 0; i < n; i++) {
+        mcp_buf_append(b, list[i], strlen(list[i]) + 1);
+    }
+}
+
+
 /* All that makes a difference to the process, one field behind the other. */
 
 static int
 mb_entry_print(mb_reading_t *r)
 {
-    char          n[256];
-    mcp_buf_t     b;
-    mb_entry_t   *e;
-    char        **p;
+    char         n[256];
+    size_t       args, env;
+    mcp_buf_t    b;
+    mb_entry_t  *e;
 
     e = r->entry;
     mcp_buf_init(&b, r->rd->conf->arena, 1024);
 
-    for (p = e->argv; *p; p++) {
-        mcp_buf_append(&b, *p, strlen(*p) + 1);
-    }
+    for (args = 0; e->argv[args]; args++) { /* void */ }
+    for (env = 0; e->env[env]; env++) { /* void */ }
 
-    mcp_buf_append(&b, "", 1);
+    /* its names are unique, and their order means nothing */
 
-    for (p = e->env; *p; p++) {
-        mcp_buf_append(&b, *p, strlen(*p) + 1);
-    }
+    qsort(e->env, env, sizeof(char *), mb_env_order);
 
-    mcp_buf_append(&b, "", 1);
+    mb_print_list(&b, e->argv, args);
+    mb_print_list(&b, e->env, env);
     mcp_buf_append(&b, e->cwd ? e->cwd : "", e->cwd ? strlen(e->cwd) + 1 : 1);
     mcp_buf_append(&b, e->user ? e->user : "",
                    e->user ? strlen(e->user) + 1 : 1);
 
-    snprintf(n, sizeof(n), "%u %u %d %llu %llu %llu %zu %u %llu %llu %llu %u",
+    snprintf(n, sizeof(n),
+             "%u %u %d %llu %llu %llu %zu %u %llu %llu %llu %u %u",
              e->session, e->disabled, (int) e->protocol,
              (unsigned long long) e->startup, (unsigned long long) e->call,
              (unsigned long long) e->idle, e->max_line, e->max_sessions,
              (unsigned long long) e->memory,
              (unsigned long long) e->processes, (unsigned long long) e->files,
-             (unsigned) e->uid);
+             (unsigned) e->uid, (unsigned) e->gid);
     mcp_buf_append(&b, n, strlen(n));
 
     if (b.failed) {
@@ -636,6 +672,10 @@ mb_entry_key(mb_reading_t *r, uint32_t key)
     }
 
     /* other programs have keys of their own in the same file */
+
+    if (r->unknown++ >= MB_UNKNOWN_MAX) {
+        return MCP_OK;
+    }
 
     raw = mcp_json_raw(&r->rd->tape, key);
     mb_log(MB_WARN, r->entry->name, "%s:%u: the key %.*s is not known, it is "

@@ -145,7 +145,7 @@ sub configure {
 
 sub conf {
     my ($self) = @_;
-    my ($conf, $name, $backend, @names, $pass, @list);
+    my ($conf, $name, $backend, $health, @names, $pass, @list);
 
     $conf = "%%GLOBALS%%\n" . ($self->{main} // '')
           . "\nhttp {\n%%HTTP%%\n";
@@ -156,11 +156,16 @@ sub conf {
     while (($name, $backend) = splice @list, 0, 2) {
         push @names, $name;
         $backend = { url => $backend } if ref $backend ne 'HASH';
+
+        # its requests come when they like: only who tests them wants them
+
+        $health = ($backend->{conf} // "") =~ /\bhealth\b/
+                  ? "" : "health off; ";
         $conf .= "    mcp_backend $name {\n"
                . "        url "
                . (ref $backend->{url} ? $backend->{url}->url
                                       : $backend->{url})
-               . ";\n        " . ($backend->{conf} // '') . "\n    }\n";
+               . ";\n        $health" . ($backend->{conf} // '') . "\n    }\n";
     }
 
     $pass = $self->{pass} // "@names";
