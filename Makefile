@@ -21,6 +21,8 @@ PROVE_JOBS ?= 2
 DESTDIR  ?=
 MODULES  ?= /usr/lib/nginx/modules
 BINDIR   ?= /usr/bin
+UNITS    ?= /lib/systemd/system
+ETC      ?= /etc
 
 B        := $(if $(filter 1,$(SAN)),build/san,build)
 SO       := $(B)/ngx_http_mcp_module.so
@@ -56,7 +58,7 @@ setup:          ## install what build, run and test need
 
 build: module $(B)/mcp-audit $(if $(bridge),$(B)/mcp-bridge)   ## build the module
 
-run:            ## try it: nginx with two real MCP servers on port 8080
+run:            ## try it: nginx with five real MCP servers on port 8080
 	@scripts/quickstart
 
 module:
@@ -176,6 +178,10 @@ install: build  ## install below DESTDIR
 	install -m 644 $(SO) $(DESTDIR)$(MODULES)/
 	install $(B)/mcp-audit $(DESTDIR)$(BINDIR)/
 	test ! -f $(B)/mcp-bridge || install $(B)/mcp-bridge $(DESTDIR)$(BINDIR)/
+	install -d $(DESTDIR)$(UNITS) $(DESTDIR)$(ETC)/mcp-bridge
+	install -m 644 conf/mcp-bridge.service $(DESTDIR)$(UNITS)/
+	test -e $(DESTDIR)$(ETC)/mcp-bridge/mcp.json \
+	    || install -m 644 conf/mcp.json $(DESTDIR)$(ETC)/mcp-bridge/
 
 clean:          ## remove everything that was built
 	rm -rf build

@@ -1,4 +1,4 @@
-# The quick start does what it says: two real servers behind one endpoint,
+# The quick start does what it says: five real servers behind one endpoint,
 # reachable from this machine and with a token only, gone when it is told to
 # stop.
 
@@ -13,6 +13,8 @@ my $said = $run->output;
 like $said, qr{http://127\.0\.0\.1:$port/mcp}, 'says where it is';
 like $said, qr/\beverything_echo\b/, 'lists tools of the legacy server';
 like $said, qr/\bcontext7_query-docs\b/, 'and of the modern one';
+like $said, qr/\b\Q$_\E\b/, "and of a program: $_"
+    for qw/files_read_text_file memory_read_graph thinking_sequentialthinking/;
 
 # tokens of two roles, which see what it says that they see
 
@@ -36,7 +38,8 @@ for my $role (qw/reader admin/) {
 my %reader = map { $_ => 1 } @{ $tools{reader} };
 my ($hidden) = grep { !$reader{$_} } @{ $tools{admin} };
 ok $hidden, 'the admin sees more';
-is_deeply [grep { !/everything_(?:echo|get-sum)|context7_/ } keys %reader], [],
+is_deeply [grep { !/everything_(?:echo|get-sum)|context7_|thinking_
+                       |files_(?:read|list)_/x } keys %reader], [],
     '... than the reader';
 my $there = $mcp->call($hidden, {}, headers => bearer($token{admin}));
 unlike $there->body, qr{unknown tool}, "... and calls $hidden";
@@ -58,6 +61,22 @@ like $trail, qr/ \Q$hidden\E  denied/, '... and on record as denied';
 refused $mcp->modern('tools/list'), 401, 401, 'without a token';
 refused $mcp->modern('tools/list', {}, headers => bearer($token{reader}
     =~ s/(.)\z/$1 eq 'A' ? 'Q' : 'A'/er)), 401, 401, 'with a forged one';
+
+# through the bridge
+
+my ($path) = $mcp->call('files_list_allowed_directories', {},
+    headers => bearer($token{reader}))->text =~ m{^(/\S+)$}m;
+is $mcp->call('files_read_text_file', { path => "$path/hello.txt" },
+              headers => bearer($token{reader}))->text,
+    "A file that the tools of files may read.\n", 'a file, by a program';
+like $mcp->call('files_read_text_file', { path => "$path/../../nginx.conf" },
+                headers => bearer($token{reader}))->text,
+    qr/denied/, '... of its own folder alone';
+$mcp->call('memory_create_entities', { entities => [{ name => 'nginx',
+    entityType => 'server', observations => ['fast'] }] },
+    headers => bearer($token{admin}));
+like $mcp->call('memory_read_graph', {}, headers => bearer($token{admin}))
+     ->text, qr/"fast"/, 'a program that remembers';
 
 my ($client) = $said =~ /^(\{"mcpServers".*)$/m;
 $client = JSON::PP::decode_json($client)->{mcpServers}{sentinel};
