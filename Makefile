@@ -165,6 +165,12 @@ fuzz_o   := $(patsubst src/core/%.c,build/fuzz/core/%.o,$(core))
 build/fuzz/core/%.o: src/core/%.c Makefile | build/fuzz/core
 	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
+# what a child writes is read by the bridge
+build/fuzz/fuzz_bridge_line: t/fuzz/fuzz_bridge_line.c src/bridge/line.c \
+                             $(fuzz_o) Makefile
+	@$(CLANG) $(FUZZ_CFLAGS) -D_GNU_SOURCE -Isrc/bridge -fsanitize=fuzzer \
+	    -o $@ $< src/bridge/line.c $(fuzz_o) $(LIBS)
+
 build/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(fuzz_o) Makefile
 	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -It/fuzz -o $@ $< $(fuzz_o) \
 	    $(LIBS)
