@@ -16,6 +16,7 @@ my $t = Sentinel::Test->new(
     http => '
         log_format limit "$mcp_name $mcp_outcome $mcp_limit_status";
         access_log %%DIR%%/limit.log limit;
+        log_format fast "$pid $mcp_outcome";
         map $http_x_key $key { default $http_x_key; }
         mcp_limit tools=one/ech* rate=5r/h burst=3 key=$key;
         mcp_limit tools=one/fail tools=one/none two/* rate=2r/h
@@ -29,7 +30,8 @@ my $t = Sentinel::Test->new(
         }
         location /fast {
             mcp_pass one;
-            mcp_limit rate=100r/s burst=10;
+            mcp_limit rate=100r/s burst=100;
+            access_log %%DIR%%/fast.log fast;
         }
         location /free {
             mcp_pass one;
@@ -161,16 +163,21 @@ my $from = time;
 my $ok = crowd(sub {
     my $n = 0;
 
-    while (time < $from + 2) {
+    while (time < $from + 3) {
         my $r = $t->call('echo', {}, path => '/fast');
         $n++ if !defined $r->code;
     }
 
     return $n;
 });
-my $most = 10 + 100 * (time - $from);
+my $most = 100 + 1 + 100 * (time - $from);
+my $least = 100 + 100 * 3;
+note "$ok calls of $least to $most";
 
 cmp_ok $ok, '<=', $most, "never more than the rate: $ok of $most";
-cmp_ok $ok, '>=', $most / 2, '... nor much less, with a crowd waiting';
+cmp_ok $ok, '>=', .9 * $least, "... nor less than $least, with a crowd waiting";
+my %passed;
+$passed{$_}++ for $t->read('fast.log') =~ /^(\d+) ok$/mg;
+is scalar keys %passed, 2, '... through both workers';
 
 done_testing;
