@@ -5,6 +5,7 @@
 use Sentinel::Test;
 use Sentinel::Backend;
 use Sentinel::Checks;
+use JSON::PP;
 use Time::HiRes qw/time sleep/;
 
 my %how = (
@@ -141,5 +142,24 @@ $other->stop;
 is $t->call('other_echo', {})->code, 503, 'a backend that is down';
 my $error = refused $t->call('other_echo', {}), 200, 503, 'breaker 1';
 cmp_ok $error->{data}{retryAfterMs}, '>', 3_500_000, 'cooldown=1h';
+
+# what a backend has that says nothing: breaker 5, cooldown=30s, retry 2
+
+my $d = Sentinel::Backend->modern(
+    tools => [qw/s500/, { name => 'read', inputSchema => { type => 'object' },
+                          annotations => { readOnlyHint => JSON::PP::true } }],
+    call => { s500 => $how{s500}, read => $how{s503} });
+my $plain = Sentinel::Test->new(backends => [
+    d => { url => $d, conf => '# the default breaker, retry and health' }])
+    ->run->wait_catalog('read');
+
+$d->forget;
+is $plain->call('read', {})->code, 503, 'by default: a tool that only reads';
+is scalar $d->requests('tools/call'), 3, '... is tried twice again';
+is join(' ', map { $plain->call('s500', {})->code } 1 .. 3), '502 502 503',
+    '... and five failures are enough';
+$error = refused $plain->call('s500', {}), 200, 503, 'by default: open';
+cmp_ok $error->{data}{retryAfterMs}, '>', 20_000, '... for a while';
+cmp_ok $error->{data}{retryAfterMs}, '<=', 30_000, '... of 30s';
 
 done_testing;

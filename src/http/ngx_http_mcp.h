@@ -313,11 +313,11 @@ struct ngx_http_mcp_backend_s {
 
 /* ngx_http_mcp_breaker.c, ngx_http_mcp_retry.c, ngx_http_mcp_health.c */
 
-#define NGX_HTTP_MCP_BREAKER_FAILURES  0         /* off */
+#define NGX_HTTP_MCP_BREAKER_FAILURES  5
 #define NGX_HTTP_MCP_BREAKER_COOLDOWN  30000     /* ms */
 
 #define NGX_HTTP_MCP_RETRY_TRIES       100
-#define NGX_HTTP_MCP_RETRY             0         /* off */
+#define NGX_HTTP_MCP_RETRY             2
 #define NGX_HTTP_MCP_RETRY_BACKOFF     100       /* ms */
 #define NGX_HTTP_MCP_RETRY_LONGEST     2000
 

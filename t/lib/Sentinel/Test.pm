@@ -145,7 +145,7 @@ sub configure {
 
 sub conf {
     my ($self) = @_;
-    my ($conf, $name, $backend, $health, @names, $pass, @list);
+    my ($conf, $name, $backend, $calm, @names, $pass, @list);
 
     $conf = "%%GLOBALS%%\n" . ($self->{main} // '')
           . "\nhttp {\n%%HTTP%%\n";
@@ -157,15 +157,16 @@ sub conf {
         push @names, $name;
         $backend = { url => $backend } if ref $backend ne 'HASH';
 
-        # its requests come when they like: only who tests them wants them
+        # Requests that come when they like, second tries, and refusals of what
+        # has failed before: only who tests them wants them.
 
-        $health = ($backend->{conf} // "") =~ /\bhealth\b/
-                  ? "" : "health off; ";
+        $calm = join '', map { ($backend->{conf} // '') =~ /\b$_\b/
+                               ? '' : "$_ off; " } qw/health retry breaker/;
         $conf .= "    mcp_backend $name {\n"
                . "        url "
                . (ref $backend->{url} ? $backend->{url}->url
                                       : $backend->{url})
-               . ";\n        $health" . ($backend->{conf} // '') . "\n    }\n";
+               . ";\n        $calm" . ($backend->{conf} // '') . "\n    }\n";
     }
 
     $pass = $self->{pass} // "@names";
