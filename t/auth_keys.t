@@ -260,4 +260,19 @@ for (['jwks:ftp://x/', qr/must begin with "http/],
     like $said, qr/nginx\.conf:\d+/, 'and where';
 }
 
+for (['oidc:http://127.0.0.1:1/x', '', 1, 'keys of others, no audience'],
+     ['oidc:http://127.0.0.1:1/x', 'mcp_auth_jwt_audience y;', 0,
+      '... an audience'],
+     ['env:MCP_KEY', '', 0, '... a key of our own'])
+{
+    my ($key, $more, $warns, $name) = @$_;
+    local $ENV{MCP_KEY} = 'k' x 64;
+    my ($status, $said) = Sentinel::Test->new(backends => [one => $b],
+        location => "mcp_auth_jwt x;\nmcp_auth_jwt_key $key;\n$more")->check;
+
+    is $status, 0, $name;
+    is scalar(() = $said =~ /any service: add "mcp_auth_jwt_audience"/g),
+        $warns, $warns ? '... is warned of' : '... no warning';
+}
+
 done_testing;

@@ -187,8 +187,10 @@ ngx_http_mcp_auth_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_mcp_auth_check_pass(ngx_conf_t *cf, ngx_http_mcp_auth_loc_conf_t *conf)
 {
+    ngx_uint_t                      i;
     ngx_http_mcp_open_t            *open;
     ngx_http_mcp_loc_conf_t        *mlcf;
+    ngx_http_mcp_key_source_t     **source;
     ngx_http_mcp_auth_main_conf_t  *amcf;
 
     mlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_mcp_module);
@@ -207,6 +209,25 @@ ngx_http_mcp_auth_check_pass(ngx_conf_t *cf, ngx_http_mcp_auth_loc_conf_t *conf)
                       "for no token that could have it: add "
                       "\"mcp_auth_jwt\"", mlcf->file, mlcf->line);
         return NGX_CONF_ERROR;
+    }
+
+    /* who has keys to be fetched signs for others, too (RFC 8725, 3.9) */
+
+    source = conf->keys ? conf->keys->elts : NULL;
+
+    for (i = 0; conf->realm && !conf->audience && source
+                && i < conf->keys->nelts; i++)
+    {
+        if (source[i]->backend == NULL) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"mcp_pass\" in %s:%ui takes tokens that \"%V\" has "
+                      "signed for any service: add \"mcp_auth_jwt_audience\" "
+                      "with the URL of this one", mlcf->file, mlcf->line,
+                      &source[i]->from);
+        break;
     }
 
     if (conf->servers != NULL
