@@ -16,7 +16,8 @@ my ($old, $new);
 # in the background: below who has started it nginx takes no USR2
 
 $t->write('nginx.conf', $t->read('nginx.conf') =~ s/daemon off;/daemon on;/r);
-END { kill 'KILL', map { (children($_, qr/nginx/), $_) } grep { $_ } $old, $new }
+END { kill 'KILL', map { (children($_, qr/nginx/), $_) }
+                   grep { $_ } $old, $new }
 is +(capture(command => $t->command, env => $t->environment))[0], 0, 'started';
 ok await { ($old) = ($t->read('nginx.pid') // '') =~ /^(\d+)$/ }, 'it runs';
 $t->wait_catalog('echo');

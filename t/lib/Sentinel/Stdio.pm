@@ -45,7 +45,8 @@ sub bridge_binary {
 # What valgrind finds ends the program with status 99.
 
 sub bridge_command {
-    return ($ENV{VALGRIND} ? (qw/valgrind -q --leak-check=full --show-leak-kinds=definite
+    return ($ENV{VALGRIND} ? (qw/valgrind -q --leak-check=full
+                                 --show-leak-kinds=definite
                                  --errors-for-leak-kinds=definite
                                  --error-exitcode=99/)
                            : (), bridge_binary());
