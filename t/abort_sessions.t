@@ -86,14 +86,7 @@ sub storm {
     }
 }
 
-sub descriptors {
-    my $kept = 0;
-    $kept += connected($_->port) for values %b;
-    my $open = 0;
-    $open += fds($_) for @workers;
-
-    return $open - $kept;
-}
+sub descriptors { return open_but_for(\@workers, map { $_->port } values %b) }
 
 my $before = descriptors();
 my $load = Sentinel::Load->new(1, sub {

@@ -11,6 +11,8 @@ package Sentinel::Calls;
 #   $t->count('ok')                  calls with that outcome
 #   memory($pid)  fds($pid)          of a process: bytes resident, descriptors
 #   connected($port)                 connections that are open to a port
+#   open_but_for([pids], ports)      their descriptors, without the
+#                                    connections to those ports: kept ones
 
 use strict;
 use warnings;
@@ -22,7 +24,7 @@ use Sentinel::Process;
 use Sentinel::Test ();
 
 our @ISA = qw/Sentinel::Test/;
-our @EXPORT = qw/memory fds connected/;
+our @EXPORT = qw/memory fds connected open_but_for/;
 
 my @fields = qw/args id outcome code era backend method name status
                 upstream_status upstream_addr time/;
@@ -138,6 +140,28 @@ sub connected {
     }
 
     return scalar keys %from;
+}
+
+
+sub open_but_for {
+    my ($pids, @ports) = @_;
+    my ($to, $remote, $inode, %kept, $what, $open);
+
+    $to = join '|', map { sprintf '0100007F:%04X', $_ } @ports;
+
+    for (split /\n/, Sentinel::Process::slurp('/proc/net/tcp')) {
+        ($remote, $inode) = (split)[2, 9];
+        $kept{"socket:[$inode]"} = 1 if $remote =~ /^(?:$to)$/;
+    }
+
+    $open = 0;
+
+    for (map { glob "/proc/$_/fd/*" } @$pids) {
+        $what = readlink // next;
+        $open++ if !$kept{$what};
+    }
+
+    return $open;
 }
 
 1;
