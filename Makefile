@@ -138,7 +138,7 @@ unit: $(units_x) ## unit tests of src/core
 test:           ## install what tests need, build, run all tests
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build unit
-	prove -j$(PROVE_JOBS) -It/lib t/*.t
+	@JOBS=$(PROVE_JOBS) scripts/run-tests
 
 lint:           ## style, static analysis, syntax of scripts, documentation
 	@scripts/lint
