@@ -11,6 +11,7 @@ use Time::HiRes qw/time sleep/;
 $SIG{XFSZ} = 'IGNORE';
 
 my $one = Sentinel::Backend->modern(tools => [qw/echo slow hang/]);
+my $build = $ENV{SAN} ? 'build/san' : 'build';
 my $n = 0;
 
 
@@ -39,6 +40,15 @@ sub executed {
 }
 
 
+sub agrees {
+    my ($audit, $name) = @_;
+    my ($status, $out) = capture(
+        command => [ "$build/mcp-audit", 'verify', '-s', $audit->dir ]);
+
+    is $status, 0, "$name: mcp-audit verify agrees" or diag $out;
+}
+
+
 # Sets of markers: executed is within recorded; each has one outcome.
 
 sub complete {
@@ -57,6 +67,7 @@ sub complete {
     is_deeply \@lost, [], "$name: what was executed is on record";
     is_deeply [ grep { !/: torn: / } $audit->problems ], [],
         "$name: chains hold, nothing twice, nothing open";
+    agrees($audit, $name);
 
     return \%recorded;
 }
@@ -219,6 +230,7 @@ await { $audit->row(qr/"o$n"/)->{outcome} };
 is $audit->row(qr/"o$n"/)->{outcome}, 'ok', 'it follows when there is room';
 is $t->call('echo', { message => 'on' })->text, 'on', 'calls go on';
 is_deeply [ $audit->problems ], [], 'the chain holds';
+agrees($audit, 'a disk that was full');
 
 # a file that somebody removes
 

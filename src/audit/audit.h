@@ -6,7 +6,7 @@
 #define AUDIT_H
 
 
-#include "record.h"
+#include "record_verify.h"
 
 
 /* What is looked for; NULL or 0: anything. */
@@ -79,31 +79,11 @@ void audit_spool_free(audit_file_t *files, long n);
 
 unsigned char *audit_slurp(const char *path, size_t *len);
 
-/* verify.c: 0: all is well; 1: it is not */
-
-typedef struct {
-    unsigned long         lines;
-    unsigned long         chains;
-    unsigned long         problems;
-    unsigned long         notes;
-
-    /* the chain under way */
-    uint64_t              seq;
-    unsigned char         hash[MCP_RECORD_HASH];
-    int                   began;
-} audit_verify_t;
+/* verify.c: 0: all is well; 1: it is not; 2: it could not be read */
 
 int audit_verify_spool(const char *dir);
-void audit_verify_begin(audit_verify_t *v);
-void audit_verify_line(audit_verify_t *v, const char *where,
-    const mcp_str_t *line, const mcp_record_t *rec);
-int audit_verify_end(audit_verify_t *v);
-
-#ifdef __GNUC__
-__attribute__((format(printf, 3, 4)))
-#endif
-void audit_verify_problem(audit_verify_t *v, int note, const char *format,
-    ...);
+void audit_verify_begin(mcp_verify_t *v);
+int audit_verify_end(mcp_verify_t *v);
 
 /* store.c */
 

@@ -1,20 +1,18 @@
 
-/* The store: searching it, and whether it has what was written. */
+/* The store: asking it, and searching it. */
 
 
-#include "audit.h"
+#include "store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <libpq-fe.h>
 
 
 #define AUDIT_PARAMS  10
 #define AUDIT_SQL     4096
 
 
-static PGconn *
+PGconn *
 audit_connect(const char *dsn)
 {
     PGconn  *conn;
@@ -37,9 +35,7 @@ audit_connect(const char *dsn)
 }
 
 
-/* Results come row by row, so that their number does not matter. */
-
-static int
+int
 audit_send(PGconn *conn, const char *sql, int n, const char *const *values)
 {
     if (!PQsendQueryParams(conn, sql, n, NULL, values, NULL, NULL, 1)
@@ -53,9 +49,7 @@ audit_send(PGconn *conn, const char *sql, int n, const char *const *values)
 }
 
 
-/* NULL: that was all, or *failed is set. */
-
-static PGresult *
+PGresult *
 audit_next(PGconn *conn, int *failed)
 {
     PGresult  *result;
@@ -82,7 +76,7 @@ audit_next(PGconn *conn, int *failed)
 }
 
 
-static void
+void
 audit_value(PGresult *result, int column, mcp_str_t *s)
 {
     s->data = (unsigned char *) PQgetvalue(result, 0, column);
@@ -244,180 +238,4 @@ audit_store_search(const char *dsn, const audit_query_t *q)
     PQfinish(conn);
 
     return failed ? 2 : 0;
-}
-
-
-/* --- verify -------------------------------------------------------------- */
-
-
-static const char  audit_lines[] =
-    "SELECT l.node, l.chain, l.line, l.client, l.name, l.outcome, l.raw,"
-    " l.seq::text, h.seq::text, h.hash FROM ("
-    "SELECT node, chain, intent_seq AS seq, intent_line AS line, client, name,"
-    " CASE WHEN outcome_line IS NULL THEN outcome END AS outcome,"
-    " arguments_raw AS raw, 1 AS half"
-    " FROM mcp_audit.calls WHERE intent_line IS NOT NULL "
-    "UNION ALL "
-    "SELECT node, chain, outcome_seq, outcome_line, NULL, NULL, outcome,"
-    " NULL, 2 FROM mcp_audit.calls WHERE outcome_line IS NOT NULL) AS l "
-    "LEFT JOIN mcp_audit.chains AS h USING (node, chain) "
-    "ORDER BY l.node, l.chain, l.seq, l.half";
-
-
-/* Chains of which there should be something. */
-
-static const char  audit_gone[] =
-    "SELECT h.node, h.chain, h.seq::text FROM mcp_audit.chains AS h "
-    "WHERE h.seq > 0 AND h.at > (SELECT min(time) FROM mcp_audit.calls) "
-    "AND NOT EXISTS (SELECT FROM mcp_audit.calls AS c WHERE c.node = h.node "
-    "AND c.chain = h.chain)";
-
-
-static int
-audit_differs(PGresult *result, int column, const mcp_str_t *want)
-{
-    mcp_str_t  have;
-
-    audit_value(result, column, &have);
-
-    /* NUL is not the same there */
-
-    if (want->len != 0 && memchr(want->data, '\0', want->len) != NULL) {
-        return 0;
-    }
-
-    return have.len != want->len
-           || (have.len != 0 && memcmp(have.data, want->data, have.len) != 0);
-}
-
-
-static void
-audit_verify_row(audit_verify_t *v, PGresult *result)
-{
-    char          where[128];
-    mcp_str_t     line;
-    mcp_arena_t  *arena;
-    mcp_record_t  rec;
-
-    arena = mcp_arena_create();
-    if (arena == NULL) {
-        return;
-    }
-
-    audit_value(result, 2, &line);
-    snprintf(where, sizeof(where), "%s/%s", PQgetvalue(result, 0, 0),
-             PQgetvalue(result, 0, 1));
-
-    if (mcp_record_read(&rec, arena, &line) != MCP_OK) {
-        audit_verify_problem(v, 0, "%s: line %s is no record", where,
-                             PQgetvalue(result, 0, 7));
-
-    } else {
-
-        audit_verify_line(v, where, &line, &rec);
-
-        if ((rec.kind == MCP_RECORD_OUTCOME
-             && audit_differs(result, 5, &rec.outcome))
-            || (rec.kind != MCP_RECORD_OUTCOME
-                && (audit_differs(result, 3, &rec.client)
-                    || audit_differs(result, 4, &rec.name)
-                    || audit_differs(result, 6, &rec.arguments)))
-            || (rec.kind == MCP_RECORD_CALL
-                && audit_differs(result, 5, &rec.outcome)))
-        {
-            audit_verify_problem(v, 0, "%s: the columns of call %.36s are not "
-                                 "what its line says", where, rec.id.data);
-        }
-    }
-
-    mcp_arena_destroy(arena);
-}
-
-
-/* The chain is as long as it once was. */
-
-static void
-audit_verify_last(audit_verify_t *v, const char *chain, const char *seq,
-    const char *hash)
-{
-    unsigned char       hex[MCP_RECORD_HEX];
-    unsigned long long  n;
-
-    n = strtoull(seq, NULL, 10);
-
-    if (n > v->seq) {
-        audit_verify_problem(v, 0, "%s: lines %llu to %llu are missing", chain,
-                             (unsigned long long) v->seq + 1, n);
-        return;
-    }
-
-    mcp_chain_hex(hex, v->hash);
-
-    if (n == v->seq && strlen(hash) == sizeof(hex)
-        && memcmp(hash, hex, sizeof(hex)) != 0)
-    {
-        audit_verify_problem(v, 0, "%s: line %llu was changed", chain,
-                             (unsigned long long) v->seq);
-    }
-}
-
-
-int
-audit_store_verify(const char *dsn)
-{
-    int             failed;
-    char            chain[128], seq[32], hash[MCP_RECORD_HEX + 1], now[128];
-    PGconn         *conn;
-    PGresult       *result;
-    audit_verify_t  v;
-
-    conn = audit_connect(dsn);
-    if (conn == NULL) {
-        return 2;
-    }
-
-    memset(&v, 0, sizeof(v));
-    chain[0] = '\0';
-    failed = audit_send(conn, audit_lines, 0, NULL);
-
-    while (!failed && (result = audit_next(conn, &failed)) != NULL) {
-
-        snprintf(now, sizeof(now), "%s/%s", PQgetvalue(result, 0, 0),
-                 PQgetvalue(result, 0, 1));
-
-        if (strcmp(now, chain) != 0) {
-
-            if (chain[0] != '\0') {
-                audit_verify_last(&v, chain, seq, hash);
-            }
-
-            snprintf(chain, sizeof(chain), "%s", now);
-            snprintf(seq, sizeof(seq), "%s", PQgetvalue(result, 0, 8));
-            snprintf(hash, sizeof(hash), "%s", PQgetvalue(result, 0, 9));
-            audit_verify_begin(&v);
-        }
-
-        audit_verify_row(&v, result);
-        PQclear(result);
-    }
-
-    if (chain[0] != '\0') {
-        audit_verify_last(&v, chain, seq, hash);
-    }
-
-    if (!failed) {
-        failed = audit_send(conn, audit_gone, 0, NULL);
-    }
-
-    while (!failed && (result = audit_next(conn, &failed)) != NULL) {
-        audit_verify_problem(&v, 0, "%s/%s: all %s lines are missing",
-                             PQgetvalue(result, 0, 0),
-                             PQgetvalue(result, 0, 1),
-                             PQgetvalue(result, 0, 2));
-        PQclear(result);
-    }
-
-    PQfinish(conn);
-
-    return failed ? 2 : audit_verify_end(&v);
 }
