@@ -54,7 +54,8 @@ typedef struct {
 } audit_column_t;
 
 
-#define audit_us(column)  "(extract(epoch FROM " column ")*1000000)::bigint::text"
+#define audit_us(column)                                                      \
+    "(extract(epoch FROM " column ")*1000000)::bigint::text"
 
 #define audit_text(column, field)                                             \
     { column, NULL, AUDIT_TEXT, offsetof(audit_said_t, rec.field) }
@@ -116,19 +117,28 @@ audit_said(audit_said_t *said, const mcp_record_t *intent,
 {
     memset(said, 0, sizeof(audit_said_t));
 
-    said->rec = intent ? *intent : *outcome;
-    said->time = mcp_record_id_time(&said->rec.id);
-    said->began = intent ? intent->time : -1;
-    said->ended = outcome ? outcome->time
-                : intent->kind == MCP_RECORD_CALL ? intent->time : -1;
-    said->intent_seq = intent ? (int64_t) intent->seq : -1;
-    said->outcome_seq = outcome ? (int64_t) outcome->seq : -1;
-    said->asked = intent ? (int64_t) intent->arguments_len : -1;
+    said->began = -1;
+    said->ended = -1;
+    said->intent_seq = -1;
+    said->outcome_seq = -1;
+    said->asked = -1;
     said->duration = -1;
     said->bytes_in = -1;
     said->bytes_out = -1;
 
+    if (intent != NULL) {
+        said->rec = *intent;
+        said->began = intent->time;
+        said->ended = intent->kind == MCP_RECORD_CALL ? intent->time : -1;
+        said->intent_seq = (int64_t) intent->seq;
+        said->asked = (int64_t) intent->arguments_len;
+    }
+
     if (outcome != NULL) {
+        said->ended = outcome->time;
+        said->outcome_seq = (int64_t) outcome->seq;
+        said->rec.id = outcome->id;
+        said->rec.chain = outcome->chain;
         said->rec.outcome = outcome->outcome;
         said->rec.reason = outcome->reason;
         said->rec.code = outcome->code;
@@ -138,6 +148,8 @@ audit_said(audit_said_t *said, const mcp_record_t *intent,
         said->rec.bytes_out = outcome->bytes_out;
         said->rec.swept = outcome->swept;
     }
+
+    said->time = mcp_record_id_time(&said->rec.id);
 
     if (said->rec.outcome.len != 0 && !said->rec.swept) {
         said->duration = said->rec.duration;

@@ -6,6 +6,7 @@ package Sentinel::Postgres;
 #   $pg->dsn                               for mcp_audit_store
 #   $pg->query('SELECT 1')                 one row: its columns, "|" between
 #   $pg->rows('SELECT ...')                all of them
+#   new(tls => [$crt, $key], hba => "hostssl all all all scram-sha-256\n")
 #   $pg->stop('immediate')  $pg->start  $pg->freeze  $pg->thaw
 
 use strict;
@@ -40,7 +41,47 @@ sub new {
         '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'));
     die "initdb: $out$err" if $status ne '0';
 
+    $self->tls(@{ $self->{tls} }) if $self->{tls};
+    $self->hba($self->{hba}) if defined $self->{hba};
+
     return $self->start;
+}
+
+
+# A file below the server's data that its user may read.
+
+sub put {
+    my ($self, $name, $text) = @_;
+    my $path = "$self->{dir}/data/$name";
+    my $file;
+
+    open $file, '>', $path or die "$path: $!";
+    print $file $text;
+    close $file;
+    chmod 0600, $path;
+    chown +(getpwnam $self->{user})[2, 3], $path if defined $self->{user};
+
+    return $path;
+}
+
+
+sub tls {
+    my ($self, $crt, $key) = @_;
+
+    push @{ $self->{conf} }, 'ssl=on',
+        'ssl_cert_file='
+            . $self->put('server.crt', Sentinel::Process::slurp($crt)),
+        'ssl_key_file='
+            . $self->put('server.key', Sentinel::Process::slurp($key));
+}
+
+
+# Who may come over TCP, before what initdb wrote for local ones.
+
+sub hba {
+    my ($self, $text) = @_;
+
+    $self->put('pg_hba.conf', "local all all trust\n$text");
 }
 
 
