@@ -1090,6 +1090,15 @@ ngx_int_t ngx_http_mcp_add_variables(ngx_conf_t *cf);
 
 void ngx_http_mcp_uuid7(u_char *p);
 
+
+/*
+ * Whether a moment has come that was no more than so many seconds away when it
+ * was noted: if it is further away, the clock was set back.
+ */
+
+#define ngx_http_mcp_past(at, seconds)                                        \
+    (ngx_time() >= (time_t) (at) || (time_t) (at) - ngx_time() > (seconds))
+
 /* --- sessions of the gateway's own: ngx_http_mcp_session.c --------------- */
 
 

@@ -144,12 +144,20 @@ typedef struct {
     u_char                       node[256];
     size_t                       node_len;
     time_t                       mtime;
+    ngx_msec_t                   grown;      /* when it was seen to */
     unsigned                     last:1;     /* of its chain */
     unsigned                     final:1;    /* its chain has ended */
     unsigned                     head:1;     /* whole, and sent */
     unsigned                     tail:1;     /* ... the chain's */
 } ngx_http_mcp_audit_segment_t;
 
+
+/*
+ * The time, as if nobody had set the clock since this manager began: what is
+ * old is removed for good.
+ */
+
+time_t ngx_http_mcp_audit_steady(void);
 
 /* ngx_http_mcp_audit_sweep.c: ends the chain if its process is no more */
 

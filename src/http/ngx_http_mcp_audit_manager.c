@@ -37,6 +37,29 @@ static void ngx_http_mcp_audit_remove_old(ngx_http_mcp_audit_manager_t *m);
 static void ngx_http_mcp_audit_remove_sent(ngx_http_mcp_audit_manager_t *m);
 
 
+/* by how much the clock was ahead of the one that is never set */
+
+static time_t  ngx_http_mcp_audit_ahead;
+
+
+static time_t
+ngx_http_mcp_audit_uptime(void)
+{
+#if (NGX_LINUX)
+    return (time_t) (ngx_http_mcp_audit_clock(CLOCK_BOOTTIME) / 1000000);
+#else
+    return (time_t) (ngx_http_mcp_audit_clock(CLOCK_MONOTONIC) / 1000000);
+#endif
+}
+
+
+time_t
+ngx_http_mcp_audit_steady(void)
+{
+    return ngx_http_mcp_audit_uptime() + ngx_http_mcp_audit_ahead;
+}
+
+
 void
 ngx_http_mcp_audit_manager(ngx_cycle_t *cycle)
 {
@@ -56,6 +79,8 @@ ngx_http_mcp_audit_manager(ngx_cycle_t *cycle)
                       "no memory to look after the audit trail");
         return;
     }
+
+    ngx_http_mcp_audit_ahead = ngx_time() - ngx_http_mcp_audit_uptime();
 
     m->amcf = amcf;
     m->lock = NGX_INVALID_FILE;
@@ -332,6 +357,8 @@ ngx_http_mcp_audit_mark(ngx_array_t *segments, ngx_array_t *old)
 
     for (i = 0; i < segments->nelts; i++) {
 
+        seg[i].grown = ngx_current_msec;
+
         seg[i].last = i + 1 == segments->nelts
                       || ngx_http_mcp_audit_chain_cmp(&seg[i], &seg[i + 1])
                          != 0;
@@ -345,6 +372,8 @@ ngx_http_mcp_audit_mark(ngx_array_t *segments, ngx_array_t *old)
                 seg[i].head = was[k].head;
                 seg[i].tail = was[k].tail;
                 seg[i].sent = was[k].sent;
+                seg[i].grown = seg[i].size == was[k].size ? was[k].grown
+                                                          : seg[i].grown;
                 seg[i].since = was[k].since;
                 seg[i].open = was[k].open;
                 seg[i].node_len = was[k].node_len;
@@ -380,15 +409,17 @@ ngx_http_mcp_audit_remove(ngx_http_mcp_audit_manager_t *m,
 static void
 ngx_http_mcp_audit_remove_old(ngx_http_mcp_audit_manager_t *m)
 {
+    time_t                         now;
     ngx_uint_t                     i;
     ngx_http_mcp_audit_segment_t  *seg;
 
     seg = m->segments.elts;
+    now = ngx_min(ngx_time(), ngx_http_mcp_audit_steady());
 
     for (i = 0; i < m->segments.nelts; i++) {
 
         if ((seg[i].last && !seg[i].final)
-            || ngx_time() - seg[i].mtime <= m->amcf->retention)
+            || now - seg[i].mtime <= m->amcf->retention)
         {
             continue;
         }
@@ -405,22 +436,28 @@ ngx_http_mcp_audit_remove_old(ngx_http_mcp_audit_manager_t *m)
 /*
  * With one, a segment goes when the store has all of it, and it is not the one
  * that says what its process had open: the next one does, or the chain has
- * ended.
+ * ended.  Those before it go first, else one that is left would be taken for
+ * the end of a process that died.
  */
 
 static void
 ngx_http_mcp_audit_remove_sent(ngx_http_mcp_audit_manager_t *m)
 {
     time_t                         oldest;
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, kept;
     ngx_http_mcp_audit_segment_t  *seg;
 
     oldest = 0;
+    kept = 0;
     seg = m->segments.elts;
 
     for (i = 0; i < m->segments.nelts; i++) {
 
+        kept = kept && !seg[i - 1].last;
+
         if (seg[i].sent < seg[i].size) {
+
+            kept = 1;
 
             if (seg[i].since == 0) {
                 seg[i].since = ngx_min(seg[i].mtime, ngx_time());
@@ -435,8 +472,13 @@ ngx_http_mcp_audit_remove_sent(ngx_http_mcp_audit_manager_t *m)
 
         seg[i].since = 0;
 
-        if (seg[i].last ? (seg[i].final && seg[i].tail) : seg[i + 1].head) {
+        if (!kept
+            && (seg[i].last ? (seg[i].final && seg[i].tail) : seg[i + 1].head))
+        {
             ngx_http_mcp_audit_remove(m, &seg[i]);
+
+        } else {
+            kept = 1;
         }
     }
 

@@ -212,25 +212,43 @@ ngx_http_mcp_store_migrate(ngx_http_mcp_store_t *s)
 }
 
 
+ngx_uint_t
+ngx_http_mcp_store_overdue(ngx_http_mcp_store_t *s)
+{
+    return s->maintained == 0 || ngx_current_msec - s->maintained
+                                 >= NGX_HTTP_MCP_STORE_MAINTAIN;
+}
+
+
+/*
+ * The server's clock may have been set wrong, and be ahead of ours: then what
+ * it thinks too old may not be.
+ */
+
 void
 ngx_http_mcp_store_maintain(ngx_http_mcp_store_t *s)
 {
-    u_char  sql[128];
+    u_char  sql[256];
 
     if (ngx_http_mcp_store_ok(s, "cannot migrate the store") != NGX_OK) {
         return;
     }
 
-    if (s->maintained != 0
-        && ngx_time() - s->maintained < NGX_HTTP_MCP_STORE_MAINTAIN)
-    {
+    if (!ngx_http_mcp_store_overdue(s)) {
         ngx_http_mcp_store_maintained(s);
         return;
     }
 
-    s->maintained = ngx_time();
+    s->maintained = ngx_current_msec | 1;
 
-    ngx_sprintf(sql, "SELECT mcp_audit.maintain(%T)%Z", s->amcf->retention);
+    if (s->amcf->retention == 0) {
+        ngx_sprintf(sql, "SELECT mcp_audit.maintain(0)%Z");
+
+    } else {
+        ngx_sprintf(sql, "SELECT mcp_audit.maintain(%T + greatest(0, "
+                    "extract(epoch FROM now())::bigint - %T))%Z",
+                    s->amcf->retention, ngx_http_mcp_audit_steady());
+    }
 
     ngx_http_mcp_store_query(s, (char *) sql, ngx_http_mcp_store_maintained,
                              NGX_HTTP_MCP_STORE_ANSWER);

@@ -46,7 +46,8 @@ ngx_http_mcp_audit_prepare(ngx_http_mcp_audit_spool_t *s)
 
     if ((s->size >= s->amcf->segment
          || (s->size > s->head
-             && (s->reopen || ngx_time() - s->opened >= s->amcf->rotate)))
+             && (s->reopen || ngx_time() < s->opened
+                 || ngx_time() - s->opened >= s->amcf->rotate)))
         && s->tried != ngx_time())
     {
         /* a new one is a wish: the old one serves, too */

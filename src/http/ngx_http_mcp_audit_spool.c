@@ -13,7 +13,7 @@
 #define NGX_HTTP_MCP_AUDIT_FIXED    131072   /* of a line, but arguments */
 #define NGX_HTTP_MCP_AUDIT_KEEP     1048576  /* a larger buffer is freed */
 #define NGX_HTTP_MCP_AUDIT_RETRY    100      /* ms */
-#define NGX_HTTP_MCP_AUDIT_REPEAT   10       /* s between equal complaints */
+#define NGX_HTTP_MCP_AUDIT_REPEAT   10000    /* ms between equal complaints */
 
 
 static ngx_http_mcp_audit_spool_t *ngx_http_mcp_audit_get(
@@ -53,7 +53,7 @@ ngx_http_mcp_audit_complain(ngx_http_mcp_audit_main_conf_t *amcf,
     u_char                    text[NGX_HTTP_MCP_AUDIT_ERROR], *p, *last;
     ngx_http_mcp_audit_sh_t  *sh;
 
-    static time_t       logged;
+    static ngx_msec_t   logged;
     static const char  *said;
 
     sh = &amcf->mmcf->sh->audit;
@@ -77,12 +77,14 @@ ngx_http_mcp_audit_complain(ngx_http_mcp_audit_main_conf_t *amcf,
     sh->error_time = ngx_time();
     ngx_shmtx_unlock(&amcf->mmcf->shpool->mutex);
 
-    if (said == what && ngx_time() - logged < NGX_HTTP_MCP_AUDIT_REPEAT) {
+    if (said == what
+        && ngx_current_msec - logged < NGX_HTTP_MCP_AUDIT_REPEAT)
+    {
         return;
     }
 
     said = what;
-    logged = ngx_time();
+    logged = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0, "mcp audit: %s", text);
 }

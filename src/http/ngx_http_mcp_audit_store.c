@@ -84,7 +84,8 @@ ngx_http_mcp_store_complete(ngx_http_mcp_store_t *s, ngx_uint_t i)
 
     /* what is being written may be seen in part */
 
-    return (!seg[i].last || seg[i].final) && ngx_time() - seg[i].mtime > 2;
+    return (!seg[i].last || seg[i].final)
+           && ngx_current_msec - seg[i].grown > NGX_HTTP_MCP_STORE_QUIET;
 }
 
 
@@ -100,7 +101,7 @@ ngx_http_mcp_store_next(ngx_http_mcp_store_t *s)
         return;
     }
 
-    if (ngx_time() - s->maintained >= NGX_HTTP_MCP_STORE_MAINTAIN) {
+    if (ngx_http_mcp_store_overdue(s)) {
         ngx_http_mcp_store_maintain(s);
         return;
     }

@@ -82,7 +82,8 @@ ngx_int_t ngx_http_mcp_store_params(ngx_http_mcp_store_batch_t *b,
 
 #define NGX_HTTP_MCP_STORE_ANSWER   10000    /* ms for an answer */
 #define NGX_HTTP_MCP_STORE_RETRY    250
-#define NGX_HTTP_MCP_STORE_MAINTAIN 3600     /* s */
+#define NGX_HTTP_MCP_STORE_MAINTAIN 3600000  /* ms */
+#define NGX_HTTP_MCP_STORE_QUIET    2000     /* ms without a byte */
 #define NGX_HTTP_MCP_STORE_RANGES   16       /* halves of halves of a batch */
 
 
@@ -106,7 +107,7 @@ struct ngx_http_mcp_store_s {
     void                       (*done)(ngx_http_mcp_store_t *s);
     ngx_event_t                  timer;      /* for an answer, or to connect */
     ngx_msec_t                   backoff;
-    time_t                       maintained;
+    ngx_msec_t                   maintained; /* 0: not yet */
     ngx_uint_t                   version;
 
     /* what is being sent */
@@ -161,6 +162,7 @@ ngx_int_t ngx_http_mcp_store_value(ngx_http_mcp_store_t *s);
 
 void ngx_http_mcp_store_setup(ngx_http_mcp_store_t *s);
 void ngx_http_mcp_store_maintain(ngx_http_mcp_store_t *s);
+ngx_uint_t ngx_http_mcp_store_overdue(ngx_http_mcp_store_t *s);
 
 /* ngx_http_mcp_audit_store.c: sends what there is, if there is something */
 

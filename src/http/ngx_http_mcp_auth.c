@@ -440,7 +440,7 @@ ngx_http_mcp_auth_unknown(ngx_http_mcp_auth_loc_conf_t *alcf,
             continue;
         }
 
-        if (ngx_time() >= (time_t) sh->again) {
+        if (ngx_http_mcp_past(sh->again, NGX_HTTP_MCP_KEYS_AGAIN)) {
             sh->wanted = 1;
             rc = NGX_AGAIN;
 

@@ -35,6 +35,9 @@ typedef struct ngx_http_mcp_entry_s  ngx_http_mcp_entry_t;
 /* --- keys ---------------------------------------------------------------- */
 
 
+#define NGX_HTTP_MCP_KEYS_AGAIN  30      /* s between unknown kids */
+
+
 /*
  * What all processes know of keys that are fetched.  They are found again
  * after a reload by where they come from.

@@ -14,7 +14,6 @@
 #define NGX_HTTP_MCP_KEYS_TIMEOUT    15000
 #define NGX_HTTP_MCP_KEYS_RETRY_MIN  1000
 #define NGX_HTTP_MCP_KEYS_RETRY_MAX  60000
-#define NGX_HTTP_MCP_KEYS_AGAIN      30      /* s between unknown kids */
 
 
 typedef struct {
@@ -102,7 +101,7 @@ ngx_http_mcp_keys_tick_handler(ngx_event_t *ev)
         if (sh->wanted) {
             sh->wanted = 0;
 
-            if (ngx_time() >= (time_t) sh->again) {
+            if (ngx_http_mcp_past(sh->again, NGX_HTTP_MCP_KEYS_AGAIN)) {
                 sh->again = ngx_time() + NGX_HTTP_MCP_KEYS_AGAIN;
                 job->due = ngx_current_msec;
             }

@@ -148,7 +148,7 @@ ngx_http_mcp_client_hangs(ngx_http_mcp_backend_t *be)
         return 0;
     }
 
-    if ((time_t) until > ngx_time()) {
+    if (!ngx_http_mcp_past(until, NGX_HTTP_MCP_OPEN_PAUSE)) {
         return 1;
     }
 
