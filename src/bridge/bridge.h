@@ -6,7 +6,8 @@
  *   main.c      options, signals, the loop        log.c, notify.c, map.c
  *   config.c    mcp.json                          connect*.c  the other way
  *   listen.c    sockets                           round: see mcp_bridge_connect
- *   http.c      HTTP/1.1, one exchange at a time a connection
+ *   http.c      HTTP/1.1, one exchange at a time a connection:
+ *               http_read.c  requests               http_write.c  answers
  *   request.c   the head of a request
  *   endpoint.c  what a request to /<name> means   status.c    GET
  *   session.c   Mcp-Session-Id, streams of a session
@@ -584,7 +585,7 @@ int mb_handshake_probing(const mb_child_t *child);
 void mb_handshake_list(mb_child_t *child);
 
 
-/* --- http.c --------------------------------------------------------------- */
+/* --- http.c, http_read.c, http_write.c ------------------------------------ */
 
 
 typedef enum {
