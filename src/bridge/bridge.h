@@ -14,6 +14,7 @@
  *   server.c    one server of mcp.json: backoff, drain, reload
  *   handshake.c server/discover, or initialize
  *   call.c      requests in flight on a child: ids, tokens, timeouts
+ *   call_line.c what becomes of a line that the child has written
  *   line.c      what a line of a child's output is
  *   child.c     a process: pipes, stop sequence
  *   keeper.c    the process between: nothing of a child outlives it
@@ -409,6 +410,8 @@ void mb_call_abandon(mb_call_t *call);
 
 void mb_call_cancel(mb_server_t *server, mb_session_t *session,
     const mcp_str_t *id);
+
+/* call_line.c: a line of its output. */
 
 void mb_call_line(mb_child_t *child, const unsigned char *p, size_t len);
 
