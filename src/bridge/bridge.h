@@ -16,7 +16,8 @@
  *   call.c      requests in flight on a child: ids, tokens, timeouts
  *   call_line.c what becomes of a line that the child has written
  *   line.c      what a line of a child's output is
- *   child.c     a process: pipes, stop sequence
+ *   child.c     a process: its start, its stop sequence
+ *   child_io.c  ... its pipes
  *   keeper.c    the process between: nothing of a child outlives it
  */
 
@@ -356,7 +357,7 @@ void mb_child_stop(mb_child_t *child);
 
 void mb_child_kill(mb_child_t *child);
 
-/* Bytes for its standard input; whole lines. */
+/* child_io.c: bytes for its standard input; whole lines. */
 
 int mb_child_send(mb_child_t *child, const void *p, size_t len) MCP_MUSTCHECK;
 

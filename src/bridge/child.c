@@ -1,11 +1,11 @@
 
 /*
- * A process: its pipes, its end.  What its lines mean is in call.c, what its
- * end means in server.c.
+ * A process: its start, its end.  What goes through its pipes is in
+ * child_io.c, what its end means in server.c.
  */
 
 
-#include "bridge.h"
+#include "child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,19 +16,15 @@
 #include <unistd.h>
 
 
-#define MB_READ        65536
-#define MB_STOP_STEP   2000          /* ms between the steps of a stop */
+#define MB_STOP_STEP  2000           /* ms between the steps of a stop */
 
 
-static void mb_child_readable(evutil_socket_t fd, short what, void *data);
-static void mb_child_writable(evutil_socket_t fd, short what, void *data);
-static void mb_child_stderr(evutil_socket_t fd, short what, void *data);
 static void mb_child_control(evutil_socket_t fd, short what, void *data);
 static void mb_child_timed(evutil_socket_t fd, short what, void *data);
 
 
-static void
-mb_close(int *fd, struct event **ev)
+void
+mb_child_close(int *fd, struct event **ev)
 {
     if (*ev) {
         event_free(*ev);
@@ -45,10 +41,10 @@ mb_close(int *fd, struct event **ev)
 static void
 mb_child_free(mb_child_t *child)
 {
-    mb_close(&child->in, &child->in_ev);
-    mb_close(&child->out, &child->out_ev);
-    mb_close(&child->err, &child->err_ev);
-    mb_close(&child->control, &child->control_ev);
+    mb_child_close(&child->in, &child->in_ev);
+    mb_child_close(&child->out, &child->out_ev);
+    mb_child_close(&child->err, &child->err_ev);
+    mb_child_close(&child->control, &child->control_ev);
 
     if (child->timer) {
         event_free(child->timer);
@@ -239,7 +235,7 @@ mb_child_stop(mb_child_t *child)
     child->closing_in = 1;
 
     if (evbuffer_get_length(child->queue) == 0) {
-        mb_close(&child->in, &child->in_ev);
+        mb_child_close(&child->in, &child->in_ev);
     }
 
     mb_child_timer(child, MB_STOP_STEP);
@@ -256,7 +252,7 @@ mb_child_kill(mb_child_t *child)
     child->state = MB_CHILD_STOPPING;
     child->stop = 3;
 
-    mb_close(&child->in, &child->in_ev);
+    mb_child_close(&child->in, &child->in_ev);
     mb_child_command(child, 'K');
     mb_child_timer(child, MB_STOP_STEP);
 }
@@ -277,7 +273,7 @@ mb_child_timed(evutil_socket_t fd, short what, void *data)
     switch (child->stop++) {
 
     case 1:
-        mb_close(&child->in, &child->in_ev);
+        mb_child_close(&child->in, &child->in_ev);
         mb_child_command(child, 'T');
         break;
 
@@ -364,7 +360,7 @@ mb_child_control(evutil_socket_t fd, short what, void *data)
 
         /* the keeper is gone, and with it all that it kept */
 
-        mb_close(&child->control, &child->control_ev);
+        mb_child_close(&child->control, &child->control_ev);
 
         if (child->state != MB_CHILD_STOPPING) {
             mb_server_child_failed(child, "the keeper of its process is gone");
@@ -465,266 +461,5 @@ mb_children_reap(void)
 
     if (lost) {
         (void) mb_kill_below(getpid(), mb_is_keeper);
-    }
-}
-
-
-/* --- standard input ------------------------------------------------------- */
-
-
-int
-mb_child_send(mb_child_t *child, const void *p, size_t len)
-{
-    size_t  queued;
-
-    if (child->in == -1 || child->closing_in) {
-        return MCP_NONE;
-    }
-
-    queued = evbuffer_get_length(child->queue);
-
-    if (queued == 0) {
-        child->written = mb_now;
-    }
-
-    if (evbuffer_add(child->queue, p, len) != 0) {
-        return MCP_NOMEM;
-    }
-
-    if (queued == 0 && event_add(child->in_ev, NULL) != 0) {
-        return MCP_NOMEM;
-    }
-
-    return MCP_OK;
-}
-
-
-static void
-mb_child_writable(evutil_socket_t fd, short what, void *data)
-{
-    mb_child_t *child = data;
-
-    int  n;
-
-    mb_time();
-
-    n = evbuffer_write(child->queue, child->in);
-
-    if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-        (void) event_add(child->in_ev, NULL);
-        return;
-    }
-
-    if (n == -1) {
-        mb_close(&child->in, &child->in_ev);
-        evbuffer_drain(child->queue, evbuffer_get_length(child->queue));
-
-        if (child->state != MB_CHILD_STOPPING) {
-            mb_server_child_failed(child, "it has closed its standard input");
-        }
-
-        return;
-    }
-
-    child->written = mb_now;
-
-    if (evbuffer_get_length(child->queue)) {
-        (void) event_add(child->in_ev, NULL);
-        return;
-    }
-
-    if (child->closing_in) {
-        mb_close(&child->in, &child->in_ev);
-    }
-}
-
-
-/* --- standard output ------------------------------------------------------ */
-
-
-static void
-mb_child_lines(mb_child_t *child, size_t fresh)
-{
-    size_t          start, n;
-    unsigned char  *lf, *from;
-
-    start = 0;
-    from = child->buf + child->len - fresh;
-
-    while ((lf = memchr(from, '\n', (size_t) (child->buf + child->len - from)))
-           != NULL)
-    {
-        n = (size_t) (lf - child->buf) - start;
-
-        if (n > child->server->entry->max_line) {
-            break;
-        }
-
-        mb_call_line(child, child->buf + start, n);
-
-        start += n + 1;
-        from = lf + 1;
-
-        /* the line may have been the end of it */
-
-        if (child->state == MB_CHILD_STOPPING
-            && TAILQ_EMPTY(&child->calls))
-        {
-            child->len = 0;
-            return;
-        }
-    }
-
-    child->len -= start;
-
-    if (start && child->len) {
-        memmove(child->buf, child->buf + start, child->len);
-    }
-
-    if (child->len > child->server->entry->max_line) {
-        child->len = 0;
-
-        if (child->state != MB_CHILD_STOPPING) {
-            mb_server_child_failed(child, "a line of its output is longer "
-                                   "than \"maxLine\"");
-        }
-    }
-
-    /* a long line is rare: its memory is not kept */
-
-    if (child->len == 0 && child->size > MB_READ * 4) {
-        free(child->buf);
-        child->buf = NULL;
-        child->size = 0;
-    }
-}
-
-
-static void
-mb_child_readable(evutil_socket_t fd, short what, void *data)
-{
-    mb_child_t *child = data;
-
-    size_t          size;
-    ssize_t         n;
-    unsigned char  *buf;
-
-    mb_time();
-
-    if (child->size - child->len < MB_READ) {
-        size = child->size ? child->size * 2 : MB_READ * 2;
-
-        buf = realloc(child->buf, size);
-        if (buf == NULL) {
-            mb_server_child_failed(child, "there is no memory for a line of "
-                                   "its output");
-            return;
-        }
-
-        child->buf = buf;
-        child->size = size;
-    }
-
-    n = read(child->out, child->buf + child->len, MB_READ);
-
-    if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-        return;
-    }
-
-    if (n <= 0) {
-        mb_close(&child->out, &child->out_ev);
-
-        if (child->state != MB_CHILD_STOPPING && !child->exited) {
-            mb_server_child_failed(child, "it has closed its standard output");
-        }
-
-        return;
-    }
-
-    child->len += (size_t) n;
-    mb_child_lines(child, (size_t) n);
-}
-
-
-/* --- standard error ------------------------------------------------------- */
-
-
-static void
-mb_child_said(mb_child_t *child)
-{
-    uint64_t      dropped;
-    mb_server_t  *server;
-
-    server = child->server;
-
-    if (child->tail_len == 0) {
-        return;
-    }
-
-    if (mb_rate(&server->stderr_rate, 20, 200, &dropped)) {
-
-        if (dropped) {
-            mb_log(MB_WARN, server->name, "%llu lines of its standard error "
-                   "were left out", (unsigned long long) dropped);
-        }
-
-        mb_log_bytes(MB_INFO, server->name, "stderr",
-                     (unsigned char *) child->tail, child->tail_len);
-    }
-
-    child->tail_len = 0;
-}
-
-
-static void
-mb_child_stderr(evutil_socket_t fd, short what, void *data)
-{
-    mb_child_t *child = data;
-
-    size_t    room, take;
-    char     *p, *end, *lf;
-    ssize_t   n;
-
-    static char  buf[MB_READ];
-
-    mb_time();
-
-    n = read(child->err, buf, sizeof(buf));
-
-    if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-        return;
-    }
-
-    if (n <= 0) {
-        mb_child_said(child);
-        mb_close(&child->err, &child->err_ev);
-        return;
-    }
-
-    end = buf + n;
-
-    for (p = buf; p < end; p = lf + 1) {
-
-        lf = memchr(p, '\n', (size_t) (end - p));
-        take = (size_t) ((lf ? lf : end) - p);
-
-        if (!child->tail_skip) {
-            room = sizeof(child->tail) - child->tail_len;
-
-            if (take > room) {
-                take = room;
-                child->tail_skip = 1;
-            }
-
-            memcpy(child->tail + child->tail_len, p, take);
-            child->tail_len += take;
-        }
-
-        if (lf == NULL) {
-            return;
-        }
-
-        mb_child_said(child);
-        child->tail_skip = 0;
     }
 }
