@@ -11,7 +11,8 @@
  *   request.c   the head of a request
  *   endpoint.c  what a request to /<name> means   status.c    GET
  *   session.c   Mcp-Session-Id, streams of a session
- *   server.c    one server of mcp.json: backoff, drain, reload
+ *   server.c    one server of mcp.json: backoff, drain
+ *               server_conf.c  which there are: reload
  *   handshake.c server/discover, or initialize
  *   call.c      requests in flight on a child: ids, tokens, timeouts
  *   call_line.c what becomes of a line that the child has written
@@ -546,7 +547,7 @@ void mb_time(void);
 
 mb_server_t *mb_server_find(const void *name, size_t len);
 
-/* Makes the servers those of conf, which is theirs from here on. */
+/* server_conf.c: makes the servers those of conf, which is theirs from here on. */
 
 int mb_servers_apply(mb_conf_t *conf) MCP_MUSTCHECK;
 
