@@ -8,7 +8,9 @@
  *   connect_stdio.c     lines in, lines out
  *   connect_message.c   what a line of the client's asks for
  *   connect_session.c   legacy: opened, lost and opened again, its stream
- *   connect_http.c      an exchange: a request to the server and its answer
+ *   connect_exchange.c  a request to the server and its answer
+ *   connect_request.c   ... what it sends
+ *   connect_response.c  ... what it gets, while it comes
  *   connect_answer.c    what came back, and what the client is told
  *   connect_params.c    Mcp-Param-* headers
  */
@@ -251,7 +253,7 @@ void mc_session_stream_ended(mc_exchange_t *x);
 
 void mc_session_end(mc_t *mc);
 
-/* connect_http.c */
+/* connect_exchange.c */
 
 mc_exchange_t *mc_exchange_create(mc_t *mc, mc_kind_e kind);
 int mc_exchange_send(mc_exchange_t *x) MCP_MUSTCHECK;
@@ -263,6 +265,26 @@ void mc_exchange_free(mc_exchange_t *x);
 void mc_exchanges_done(mc_t *mc);
 void mc_exchanges_resume(mc_t *mc);
 void mc_exchanges_expire(mc_t *mc);
+
+/* connect_request.c: headers first, then all options of libcurl */
+
+int mc_request_headers(mc_exchange_t *x) MCP_MUSTCHECK;
+int mc_request_easy(mc_exchange_t *x) MCP_MUSTCHECK;
+int mc_header(mc_exchange_t *x, const char *name, const void *value,
+    size_t len) MCP_MUSTCHECK;
+
+/* Whether all of it is visible ASCII, and there is any. */
+
+int mc_visible(const mcp_str_t *s);
+
+/* connect_response.c: libcurl's callbacks; data is the exchange */
+
+size_t mc_response_header(char *line, size_t size, size_t n, void *data);
+size_t mc_response_data(char *p, size_t size, size_t n, void *data);
+
+/* What was kept of its body. */
+
+void mc_response_drop(mc_exchange_t *x);
 
 /* connect_answer.c */
 
@@ -279,9 +301,6 @@ void mc_answer_end(mc_exchange_t *x, CURLcode rc);
 void mc_params_learn(mc_exchange_t *x, const unsigned char *text, size_t len);
 int mc_params_headers(mc_exchange_t *x) MCP_MUSTCHECK;
 void mc_params_free(mc_t *mc);
-
-int mc_header(mc_exchange_t *x, const char *name, const void *value,
-    size_t len) MCP_MUSTCHECK;
 
 
 #endif /* MCP_CONNECT_H */
