@@ -547,7 +547,7 @@ void mb_time(void);
 
 mb_server_t *mb_server_find(const void *name, size_t len);
 
-/* server_conf.c: makes the servers those of conf, which is theirs from here on. */
+/* server_conf.c: the servers become those of conf, which is theirs then. */
 
 int mb_servers_apply(mb_conf_t *conf) MCP_MUSTCHECK;
 

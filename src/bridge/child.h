@@ -9,7 +9,7 @@
 #include "bridge.h"
 
 
-/* child.c: both become none, if they are not */
+/* child.c: closes both, as far as they are open */
 
 void mb_child_close(int *fd, struct event **ev);
 

@@ -17,7 +17,7 @@ void mb_server_start(mb_server_t *server);
 
 void mb_server_drain(mb_server_t *server);
 
-/* Requests that wait until it is ready go on, if it is. */
+/* Requests that wait until it is ready go on, if it no longer starts. */
 
 void mb_server_release(mb_server_t *server);
 
