@@ -4,8 +4,10 @@
  * loop.  The parts, from the outside in:
  *
  *   main.c      options, signals, the loop        log.c, notify.c, map.c
- *   config.c    mcp.json                          connect*.c  the other way
- *   listen.c    sockets                           round: see mcp_bridge_connect
+ *   config.c    mcp.json:                         connect*.c  the other way
+ *               config_entry.c  a server          round: see connect.h
+ *               config_keys.c   its keys
+ *   listen.c    sockets
  *   http.c      HTTP/1.1, one exchange at a time a connection:
  *               http_read.c  requests               http_write.c  answers
  *   request.c   the head of a request
