@@ -22,6 +22,7 @@
  *   child.c     a process: its start, its stop sequence
  *   child_io.c  ... its pipes
  *   keeper.c    the process between: nothing of a child outlives it
+ *               keeper_kill.c  all that a process has started
  */
 
 
@@ -280,7 +281,7 @@ pid_t mb_keeper_start(const mb_entry_t *entry, const int fd[3], int control);
 
 const char *mb_keeper_stage(int stage);
 
-/* SIGKILL to all below pid but those that skip() names; how many. */
+/* keeper_kill.c: SIGKILL to all below pid but those that skip() names; how many. */
 
 unsigned mb_kill_below(pid_t pid, int (*skip)(pid_t pid));
 
