@@ -12,6 +12,7 @@
  *               http_read.c  requests               http_write.c  answers
  *   request.c   the head of a request
  *   endpoint.c  what a request to /<name> means   status.c    GET
+ *               endpoint_post.c  a message
  *   session.c   Mcp-Session-Id, streams of a session
  *   server.c    one server of mcp.json: backoff, drain
  *               server_conf.c  which there are: reload
