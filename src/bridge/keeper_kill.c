@@ -1,8 +1,5 @@
 
-/*
- * SIGKILL to all that a process has started, as /proc names it.  Allocates
- * nothing: the keeper uses it after fork().
- */
+/* SIGKILL to all that a process has started, as /proc names it. */
 
 
 #include "bridge.h"
