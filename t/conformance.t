@@ -7,8 +7,9 @@
 use Sentinel::Test;
 use Sentinel::Conformance;
 
-# These wait for subscriptions and streams of GET.  A scenario that passes is
-# to be taken off the list.
+# These wait for subscriptions to resources, for resumption, and for backends
+# being listened to between calls.  A scenario that passes is to be taken off
+# the list.
 my %not_yet = (
     '2025-11-25' => [qw/
         resources-subscribe resources-unsubscribe server-sse-polling

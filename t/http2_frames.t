@@ -74,7 +74,7 @@ untouched $b, 'what is refused does not reach the backend', sub {
          ['another version', 400, 'mcp-protocol-version' => '2025-11-25'],
          ['another type', 415, 'content-type' => 'text/plain'],
          ['another encoding', 415, 'content-encoding' => 'gzip'],
-         ['GET', 405, ':method' => 'GET'], ['PUT', 405, ':method' => 'PUT'],
+         ['GET', 400, ':method' => 'GET'], ['PUT', 405, ':method' => 'PUT'],
          ['a shorter body', 40, 'content-length' => 5],
          ['a longer body', 40, 'content-length' => 5000])
     {

@@ -60,7 +60,7 @@ my @kinds = (
         headers => { Host => 'evil.example' }, @_) }],
     [404, 404, sub { $t->post('{"jsonrpc":"2.0","id":1,"method":"ping"}',
         { 'Mcp-Session-Id' => 'none' }, @_) }],
-    [405, 405, sub { $t->http('GET', '/mcp', {}, undef, @_) }],
+    [406, 406, sub { $t->http('GET', '/mcp', {}, undef, @_) }],
     [405, 405, sub { $t->http('PUT', '/mcp', {}, $large, @_) }],
     [415, 415, sub { $t->post($large, { 'Content-Type' => 'text/plain' },
                               @_) }],

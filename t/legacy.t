@@ -152,7 +152,8 @@ refused $t->post({ jsonrpc => '2.0', method => 'initialize',
                    params => { %params, protocolVersion => '2025-11-25' } }),
     400, -32600, 'initialize without an id', id => 'null';
 
-is_deeply $s->initialized->result->{capabilities}, { tools => {} },
+is_deeply $s->initialized->result->{capabilities},
+    { tools => { listChanged => JSON::PP::true } },
     'what is offered: tools only';
 
 # each revision's client
@@ -336,19 +337,22 @@ is $s->request(undef, undef, raw => $ping,
 
 # methods of HTTP
 
-for my $method (qw/GET HEAD PUT PATCH OPTIONS PROPFIND REPORT/) {
+for my $method (qw/HEAD PUT PATCH OPTIONS PROPFIND REPORT/) {
     for my $headers ({}, $s->headers({ Accept => $text })) {
         my $r = $t->http($method, '/mcp', $headers,
                          $method =~ /^P/ ? $ping : undef);
 
         is_deeply [$r->status, [sort split /,\s*/, $r->header('Allow') // '']],
-            [405, [qw/DELETE POST/]],
+            [405, [qw/DELETE GET POST/]],
             "$method " . (%$headers ? 'in a session' : 'without a session');
         is $r->body, '', 'no body' if $method eq 'HEAD';
     }
 }
 
-refused $s->get, 405, 405, 'GET says so in JSON, too', id => 'null';
+refused $t->http('PUT', '/mcp', {}, $ping), 405, 405, 'PUT says so in JSON',
+    id => 'null';
+refused $t->http('GET', '/mcp', { Accept => 'text/html' }), 406, 406,
+    'GET is for event streams', id => 'null';
 is $t->http($_, '/mcp', {}, undef)->status, 405, "$_ is nginx's to refuse"
     for qw/TRACE/;
 is $s->request('ping', {}, headers => { 'X-HTTP-Method-Override' => 'DELETE',
@@ -389,7 +393,7 @@ is keys %workers, 2, 'all workers were asked';
 is_deeply \@alive, [], 'the session has ended on all of them';
 is $s->notify('notifications/initialized')->status, 404,
     'for notifications too';
-is $s->get->status, 405, 'and GET is as before';
+is $s->get->status, 404, 'and GET';
 
 my %served;
 await {

@@ -436,7 +436,8 @@ is_deeply [sort keys %$discover],
 is_deeply $discover->{supportedVersions}, [NOW, @legacy],
     'the versions as in -32022';
 is_deeply $discover->{capabilities},
-    { tools => {}, prompts => {}, resources => {} }, 'what is offered';
+    { map { $_ => { listChanged => JSON::PP::true } }
+      qw/tools prompts resources/ }, 'what is offered';
 is_deeply [$answer{'tools/list'}->tools], ['echo'], 'the tools';
 is_deeply [map { $_->{uri} }
            @{ $answer{'resources/list'}->result->{resources} }],

@@ -152,7 +152,7 @@ for (
 
 # a request that was refused leaves the connection where the next one begins
 
-for (['GET' => request('', '', 'GET /mcp HTTP/1.1'), 405],
+for (['GET' => request('', '', 'GET /mcp HTTP/1.1'), 400],
      ['not JSON' => request("Content-Length: 1\r\n", '{'), 400],
      ['another type' => request($length, body('one'))
                         =~ s{application/json}{text/plain}r, 415],

@@ -97,6 +97,8 @@ my @cases = (
     ['another host', sub { raw($_[0], '{}', Host => 'evil.example') },
      'denied', 403, 403, '', '', '', $nobody, ''],
     ['GET', sub { $t->http('GET', $_[0]) },
+     'invalid', 406, 406, '', '', '', ['legacy', ''], ''],
+    ['PUT', sub { $t->http('PUT', $_[0]) },
      'invalid', 405, 405, '', '', '', $nobody, ''],
     ['another type', sub { raw($_[0], '{}', 'Content-Type' => 'text/x') },
      'invalid', 415, 415, '', '', '', $nobody, ''],

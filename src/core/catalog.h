@@ -118,6 +118,8 @@ typedef struct {
     mcp_str_t             json[2];         /* the list item for clients of the
                                               legacy [0] and modern [1] era;
                                               data NULL: not offered to it */
+    uint64_t              digest[2];       /* of json[], once it was asked for;
+                                              0: not yet */
     mcp_params_t          params;          /* tools: Mcp-Param-* headers */
     mcp_item_schema_t    *schema;          /* NULL: there is no such thing */
     uint32_t              hash;            /* of exposed */
@@ -275,6 +277,12 @@ int mcp_view_resource(const mcp_view_t *view, const mcp_str_t *uri);
 
 int mcp_template_check(const mcp_str_t *tmpl);
 int mcp_template_match(const mcp_str_t *tmpl, const mcp_str_t *uri);
+
+
+/* The text of an item that goes into a list; NULL: it does not. */
+
+const mcp_str_t *mcp_view_text(const mcp_view_t *view, mcp_list_e list,
+    mcp_era_e era, unsigned i);
 
 
 /*

@@ -151,6 +151,9 @@ typedef struct {
     uint32_t              client_info;     /* likewise clientInfo: an object */
     uint32_t              cancel_id;       /* notifications/cancelled:
                                               params.requestId */
+    uint32_t              notifications;   /* subscriptions/listen:
+                                              params.notifications, of any
+                                              type */
     unsigned              ref_resource:1;  /* completion/complete: name is the
                                               URI (template) of a resource,
                                               not the name of a prompt */

@@ -272,6 +272,10 @@ mcp_parse_method_params(mcp_parse_t *ps, const uint32_t *value)
 
         return MCP_OK;
 
+    case MCP_LISTEN:
+        m->notifications = value[MCP_PARAMS_NOTIFICATIONS];
+        return MCP_OK;
+
     case MCP_CANCELLED:
         m->cancel_id = value[MCP_PARAMS_REQUEST_ID];
 

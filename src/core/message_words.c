@@ -40,7 +40,7 @@ const mcp_word_t  mcp_params_words[] = {
     mcp_word(MCP_PARAMS_CLIENT_INFO, "clientInfo"),
     mcp_word(MCP_PARAMS_CAPABILITIES, "capabilities"),
     mcp_word(MCP_PARAMS_STATE, "requestState"),
-    mcp_word(MCP_PARAMS_OTHER, "notifications"),
+    mcp_word(MCP_PARAMS_NOTIFICATIONS, "notifications"),
     mcp_word(MCP_PARAMS_OTHER, "progressToken"),
     mcp_word(MCP_PARAMS_OTHER, "inputResponses"),
     mcp_word(MCP_PARAMS_VERSION, "protocolVersion"),

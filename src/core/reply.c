@@ -5,9 +5,6 @@
 #include "reply.h"
 
 
-#define MCP_REPLY_SERVER                                                      \
-    "{\"name\":\"" MCP_SERVER_NAME "\",\"version\":\"" MCP_SERVER_VERSION "\"}"
-
 /* What every result begins with that a modern client gets. */
 
 #define MCP_REPLY_COMPLETE                                                    \
@@ -86,23 +83,35 @@ mcp_reply_empty(mcp_buf_t *b, const mcp_str_t *id, mcp_era_e era)
  */
 
 static void
-mcp_reply_capabilities(mcp_buf_t *b, const mcp_view_t *view, unsigned logging)
+mcp_reply_capabilities(mcp_buf_t *b, const mcp_view_t *view, unsigned own)
 {
-    mcp_buf_literal(b, ",\"capabilities\":{\"tools\":{}");
+    mcp_str_t  list;
+
+    if (own & MCP_REPLY_CHANGES) {
+        mcp_str_set(&list, ":{\"listChanged\":true}");
+
+    } else {
+        mcp_str_set(&list, ":{}");
+    }
+
+    mcp_buf_literal(b, ",\"capabilities\":{\"tools\"");
+    mcp_buf_str(b, &list);
 
     if (view->list[MCP_PROMPTS].offered) {
-        mcp_buf_literal(b, ",\"prompts\":{}");
+        mcp_buf_literal(b, ",\"prompts\"");
+        mcp_buf_str(b, &list);
     }
 
     if (view->list[MCP_RESOURCES].offered) {
-        mcp_buf_literal(b, ",\"resources\":{}");
+        mcp_buf_literal(b, ",\"resources\"");
+        mcp_buf_str(b, &list);
     }
 
     if (view->completions) {
         mcp_buf_literal(b, ",\"completions\":{}");
     }
 
-    if (logging) {
+    if (own & MCP_REPLY_LOGGING) {
         mcp_buf_literal(b, ",\"logging\":{}");
     }
 
@@ -133,13 +142,13 @@ mcp_reply_cache(mcp_buf_t *b, const mcp_view_t *view)
 
 void
 mcp_reply_initialize(mcp_buf_t *b, const mcp_str_t *id,
-    const mcp_str_t *version, const mcp_view_t *view, unsigned logging)
+    const mcp_str_t *version, const mcp_view_t *view, unsigned own)
 {
     mcp_reply_begin(b, id);
 
     mcp_buf_literal(b, ",\"result\":{\"protocolVersion\":");
     mcp_buf_json(b, version->data, version->len);
-    mcp_reply_capabilities(b, view, logging);
+    mcp_reply_capabilities(b, view, own);
     mcp_buf_literal(b, ",\"serverInfo\":" MCP_REPLY_SERVER);
     mcp_reply_instructions(b, view);
 
@@ -148,7 +157,8 @@ mcp_reply_initialize(mcp_buf_t *b, const mcp_str_t *id,
 
 
 void
-mcp_reply_discover(mcp_buf_t *b, const mcp_str_t *id, const mcp_view_t *view)
+mcp_reply_discover(mcp_buf_t *b, const mcp_str_t *id, const mcp_view_t *view,
+    unsigned own)
 {
     unsigned  i;
 
@@ -164,7 +174,7 @@ mcp_reply_discover(mcp_buf_t *b, const mcp_str_t *id, const mcp_view_t *view)
     }
 
     mcp_buf_literal(b, "]");
-    mcp_reply_capabilities(b, view, 0);
+    mcp_reply_capabilities(b, view, own);
     mcp_reply_instructions(b, view);
     mcp_reply_cache(b, view);
 

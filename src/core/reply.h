@@ -20,6 +20,16 @@
 #define MCP_SERVER_NAME     "sentinel"
 #define MCP_SERVER_VERSION  "0.1.0"
 
+#define MCP_REPLY_SERVER                                                      \
+    "{\"name\":\"" MCP_SERVER_NAME "\",\"version\":\"" MCP_SERVER_VERSION "\"}"
+
+
+/* Capabilities of the gateway's own, beside those of the view. */
+
+#define MCP_REPLY_LOGGING  1
+#define MCP_REPLY_CHANGES  2     /* it tells when a list has changed */
+
+
 
 /* id: JSON text, or empty where it could not be read: then null. */
 
@@ -30,18 +40,15 @@ void mcp_reply_error(mcp_buf_t *b, const mcp_str_t *id,
 
 void mcp_reply_empty(mcp_buf_t *b, const mcp_str_t *id, mcp_era_e era);
 
-/*
- * Legacy; version: the one to answer with; logging: whether that capability is
- * announced.
- */
+/* Legacy; version: the one to answer with; own: of MCP_REPLY_... */
 
 void mcp_reply_initialize(mcp_buf_t *b, const mcp_str_t *id,
-    const mcp_str_t *version, const mcp_view_t *view, unsigned logging);
+    const mcp_str_t *version, const mcp_view_t *view, unsigned own);
 
 /* Modern: supportedVersions is MCP_VERSION_MODERN with all legacy ones. */
 
 void mcp_reply_discover(mcp_buf_t *b, const mcp_str_t *id,
-    const mcp_view_t *view);
+    const mcp_view_t *view, unsigned own);
 
 /*
  * A page of a list from index "from", of up to max items (0: all); what

@@ -128,9 +128,7 @@ mcp_view_resource(const mcp_view_t *view, const mcp_str_t *uri)
 }
 
 
-/* The text of an item that goes into a list; NULL: it does not. */
-
-static const mcp_str_t *
+const mcp_str_t *
 mcp_view_text(const mcp_view_t *view, mcp_list_e list, mcp_era_e era,
     unsigned i)
 {

@@ -435,6 +435,10 @@ typedef struct {
 
 ngx_http_mcp_token_t *ngx_http_mcp_auth_token(ngx_http_request_t *r);
 
+/* Whether a request with that token, if any, would still be let in. */
+
+ngx_uint_t ngx_http_mcp_auth_alive(ngx_http_request_t *r);
+
 
 /* A claim: a node of the tape. */
 
@@ -700,6 +704,7 @@ mcp_view_t *ngx_http_mcp_view(ngx_http_request_t *r);
 
 /* For one who is done before it returns: NULL: no memory. */
 
+mcp_view_t *ngx_http_mcp_view_now(ngx_http_mcp_call_t *call);
 ngx_http_mcp_snapshot_t *ngx_http_mcp_snapshot_newest(
     ngx_http_mcp_main_conf_t *mmcf);
 mcp_view_t *ngx_http_mcp_snapshot_view(ngx_http_mcp_snapshot_t *snap,
@@ -873,6 +878,14 @@ struct ngx_http_mcp_call_s {
 
 ngx_http_mcp_call_t *ngx_http_mcp_get_call(ngx_http_request_t *r);
 
+/*
+ * For one that stays long and has no backend: what is still needed of it moves
+ * to the pool of the request, without the arguments and all else of its arena.
+ * NULL: no memory; the call is as it was.
+ */
+
+ngx_http_mcp_call_t *ngx_http_mcp_call_settle(ngx_http_mcp_call_t *call);
+
 /* ngx_http_mcp_handler.c: the content handler, up to a parsed message */
 
 ngx_int_t ngx_http_mcp_handler(ngx_http_request_t *r);
@@ -885,6 +898,25 @@ void ngx_http_mcp_arena_init(mcp_arena_t *arena, ngx_pool_t *pool);
  */
 
 ngx_int_t ngx_http_mcp_session_enter(ngx_http_mcp_call_t *call);
+
+/* Whether it has expired or was deleted meanwhile. */
+
+ngx_uint_t ngx_http_mcp_session_over(ngx_http_mcp_main_conf_t *mmcf,
+    mcp_session_t *session);
+
+/* An answer before the body was read: there is no id to give. */
+
+ngx_int_t ngx_http_mcp_refuse_fault(ngx_http_mcp_call_t *call,
+    mcp_fault_t *fault);
+
+/*
+ * ngx_http_mcp_listen.c: streams of notifications, by subscriptions/listen and
+ * GET
+ */
+
+ngx_uint_t ngx_http_mcp_listen_on(ngx_http_request_t *r);
+void ngx_http_mcp_listen(ngx_http_mcp_call_t *call);
+ngx_int_t ngx_http_mcp_listen_get(ngx_http_mcp_call_t *call);
 
 /* ngx_http_mcp_dispatch.c: what a message asks for */
 

@@ -167,6 +167,25 @@ ngx_http_mcp_auth_token(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_http_mcp_auth_alive(ngx_http_request_t *r)
+{
+    const char               *why;
+    ngx_http_mcp_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_mcp_auth_module);
+
+    if (ctx == NULL || ctx->entry == NULL) {
+        return 1;
+    }
+
+    return ngx_http_mcp_entry_key(ctx->entry)
+           && mcp_jwt_alive(&ctx->entry->jwt, ngx_time(),
+                            ctx->entry->conf->leeway, &why)
+              == MCP_OK;
+}
+
+
 /*
  * RFC 6750, section 2.1; a token in the query or the body is none.  nginx has
  * refused a second Authorization header.

@@ -215,6 +215,10 @@ struct ngx_http_mcp_entry_s {
 ngx_http_mcp_entry_t *ngx_http_mcp_entry_find(
     ngx_http_mcp_auth_loc_conf_t *alcf, ngx_str_t *text);
 
+/* Whether the key that signed it is still there, for the same use. */
+
+ngx_uint_t ngx_http_mcp_entry_key(ngx_http_mcp_entry_t *entry);
+
 /* With a copy of the text and one reference, but not found yet. */
 
 ngx_http_mcp_entry_t *ngx_http_mcp_entry_create(

@@ -99,9 +99,7 @@ ngx_http_mcp_entries_flush(void)
 }
 
 
-/* Whether the key that signed it is still there, for the same use. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_mcp_entry_key(ngx_http_mcp_entry_t *entry)
 {
     const mcp_jwk_t   *key;

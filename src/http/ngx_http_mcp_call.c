@@ -17,6 +17,7 @@ typedef struct ngx_http_mcp_block_s  ngx_http_mcp_block_t;
 struct ngx_http_mcp_block_s {
     ngx_http_mcp_block_t        *next;
     u_char                      *pos;
+    ngx_pool_cleanup_t          *cleanup;
     ngx_http_mcp_call_t          call;
 };
 
@@ -105,6 +106,7 @@ ngx_http_mcp_get_call(ngx_http_request_t *r)
     cln->data = block;
 
     block->pos = (u_char *) (block + 1);
+    block->cleanup = cln;
     call = &block->call;
 
     ngx_memzero(call, offsetof(ngx_http_mcp_call_t, relay));
@@ -117,4 +119,119 @@ ngx_http_mcp_get_call(ngx_http_request_t *r)
     ngx_http_set_ctx(r, call, ngx_http_mcp_module);
 
     return call;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_call_keep(ngx_pool_t *pool, ngx_str_t *s)
+{
+    if (s->len == 0) {
+        ngx_str_null(s);
+        return NGX_OK;
+    }
+
+    s->data = ngx_pstrdup(pool, s);
+
+    return s->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_call_keep_core(ngx_pool_t *pool, mcp_str_t *s)
+{
+    ngx_int_t  rc;
+    ngx_str_t  str;
+
+    str = ngx_http_mcp_str(s);
+    rc = ngx_http_mcp_call_keep(pool, &str);
+    *s = ngx_http_mcp_core_str(&str);
+
+    return rc;
+}
+
+
+static void
+ngx_http_mcp_call_free_settled(void *data)
+{
+    ngx_free(data);
+}
+
+
+ngx_http_mcp_call_t *
+ngx_http_mcp_call_settle(ngx_http_mcp_call_t *call)
+{
+    ngx_uint_t             i;
+    ngx_str_t             *roles;
+    ngx_pool_t            *pool;
+    mcp_message_t          m;
+    ngx_http_request_t    *r;
+    ngx_pool_cleanup_t    *cln;
+    ngx_http_mcp_call_t   *settled;
+    ngx_http_mcp_block_t  *block;
+
+    r = call->request;
+    pool = r->pool;
+    block = call->arena.data;
+
+    /* the relay, which is the last, is none of such a call */
+
+    settled = ngx_alloc(offsetof(ngx_http_mcp_call_t, relay),
+                        r->connection->log);
+    if (settled == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    if (cln == NULL) {
+        ngx_free(settled);
+        return NULL;
+    }
+
+    cln->handler = ngx_http_mcp_call_free_settled;
+    cln->data = settled;
+
+    roles = ngx_palloc(pool, (call->nroles + 1) * sizeof(ngx_str_t));
+    if (roles == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(settled, call, offsetof(ngx_http_mcp_call_t, relay));
+    ngx_http_mcp_arena_init(&settled->arena, pool);
+
+    ngx_memzero(&m, sizeof(mcp_message_t));
+    m.kind = call->message.kind;
+    m.method = call->message.method;
+    m.method_name = call->message.method_name;
+    m.id = call->message.id;
+    settled->message = m;
+
+    settled->view = NULL;
+    settled->session.client_info.len = 0;
+    settled->session.backend = NULL;
+    settled->session.nbackends = 0;
+    settled->roles = roles;
+
+    for (i = 0; i < call->nroles; i++) {
+        roles[i] = call->roles[i];
+
+        if (ngx_http_mcp_call_keep(pool, &roles[i]) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    if (ngx_http_mcp_call_keep(pool, &settled->issuer) != NGX_OK
+        || ngx_http_mcp_call_keep(pool, &settled->client) != NGX_OK
+        || ngx_http_mcp_call_keep_core(pool, &settled->message.method_name)
+           != NGX_OK
+        || ngx_http_mcp_call_keep_core(pool, &settled->message.id) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_http_set_ctx(r, settled, ngx_http_mcp_module);
+
+    block->cleanup->handler = NULL;
+    ngx_http_mcp_call_free(block);
+
+    return settled;
 }

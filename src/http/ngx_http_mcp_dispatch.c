@@ -215,6 +215,15 @@ ngx_http_mcp_method(ngx_http_mcp_call_t *call)
 {
     mcp_buf_t  b;
 
+    /* it stays longer than a view of today should */
+
+    if (call->message.method == MCP_LISTEN && call->era == MCP_ERA_MODERN
+        && ngx_http_mcp_listen_on(call->request))
+    {
+        ngx_http_mcp_listen(call);
+        return;
+    }
+
     call->view = ngx_http_mcp_view(call->request);
 
     if (call->view == NULL || ngx_http_mcp_disable_apply(call) != NGX_OK) {
@@ -299,7 +308,9 @@ ngx_http_mcp_method(ngx_http_mcp_call_t *call)
         }
 
         mcp_buf_init(&b, &call->arena, 1024);
-        mcp_reply_discover(&b, &call->message.id, call->view);
+        mcp_reply_discover(&b, &call->message.id, call->view,
+                           ngx_http_mcp_listen_on(call->request)
+                           ? MCP_REPLY_CHANGES : 0);
 
         call->outcome = NGX_HTTP_MCP_OK;
         ngx_http_mcp_send_json(call, NGX_HTTP_OK, &b);
@@ -369,6 +380,7 @@ static void
 ngx_http_mcp_initialized(ngx_http_mcp_call_t *call)
 {
     mcp_str_t                  id;
+    unsigned                   own;
     mcp_buf_t                  b;
     ngx_http_mcp_main_conf_t  *mmcf;
 
@@ -386,9 +398,19 @@ ngx_http_mcp_initialized(ngx_http_mcp_call_t *call)
     call->has_session = 1;
     call->session_id = ngx_http_mcp_str(&id);
 
+    own = 0;
+
+    if (ngx_http_mcp_client_logs(call)) {
+        own |= MCP_REPLY_LOGGING;
+    }
+
+    if (ngx_http_mcp_listen_on(call->request)) {
+        own |= MCP_REPLY_CHANGES;
+    }
+
     mcp_buf_init(&b, &call->arena, 1024);
     mcp_reply_initialize(&b, &call->message.id, &call->version, call->view,
-                         ngx_http_mcp_client_logs(call));
+                         own);
 
     call->outcome = NGX_HTTP_MCP_OK;
     ngx_http_mcp_send_json(call, NGX_HTTP_OK, &b);

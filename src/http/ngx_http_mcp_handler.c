@@ -103,16 +103,25 @@ ngx_http_mcp_handler(ngx_http_request_t *r)
         return ngx_http_mcp_delete(call);
     }
 
+    if (r->method == NGX_HTTP_GET && ngx_http_mcp_listen_on(r)) {
+        return ngx_http_mcp_listen_get(call);
+    }
+
     if (r->method != NGX_HTTP_POST) {
-        ngx_str_set(&allow, "POST, DELETE");
+
+        if (ngx_http_mcp_listen_on(r)) {
+            ngx_str_set(&allow, "POST, GET, DELETE");
+
+        } else {
+            ngx_str_set(&allow, "POST, DELETE");
+        }
 
         if (ngx_http_mcp_add_header(r, "Allow", &allow) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         return ngx_http_mcp_refuse(call, NGX_HTTP_NOT_ALLOWED, 405,
-                                   "send MCP messages with POST; streams of "
-                                   "GET are not offered");
+                                   "send MCP messages with POST");
     }
 
     if (ngx_http_mcp_media_type(&call->in.content_type) != NGX_OK) {
@@ -237,14 +246,26 @@ ngx_http_mcp_read_headers(ngx_http_mcp_call_t *call)
 }
 
 
-/* An answer before the body was read: there is no id to give. */
-
 static ngx_int_t
 ngx_http_mcp_refuse(ngx_http_mcp_call_t *call, ngx_uint_t status,
     ngx_int_t code, const char *text)
 {
+    mcp_fault_t  fault;
+
+    ngx_memzero(&fault, sizeof(mcp_fault_t));
+    fault.code = (int) code;
+    fault.status = status;
+    fault.message.data = (u_char *) text;
+    fault.message.len = ngx_strlen(text);
+
+    return ngx_http_mcp_refuse_fault(call, &fault);
+}
+
+
+ngx_int_t
+ngx_http_mcp_refuse_fault(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
+{
     ngx_int_t            rc;
-    mcp_fault_t          fault;
     ngx_http_request_t  *r;
 
     r = call->request;
@@ -254,14 +275,8 @@ ngx_http_mcp_refuse(ngx_http_mcp_call_t *call, ngx_uint_t status,
         return rc;
     }
 
-    ngx_memzero(&fault, sizeof(mcp_fault_t));
-    fault.code = (int) code;
-    fault.status = status;
-    fault.message.data = (u_char *) text;
-    fault.message.len = ngx_strlen(text);
-
     r->main->count++;
-    ngx_http_mcp_send_fault(call, &fault);
+    ngx_http_mcp_send_fault(call, fault);
 
     return NGX_DONE;
 }

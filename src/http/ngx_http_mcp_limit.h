@@ -39,6 +39,11 @@ char *ngx_http_mcp_limit_pattern(ngx_conf_t *cf, ngx_array_t **patterns,
     ngx_str_t *text);
 
 
+/* A client that has no name; of IPv6 the network. */
+
+ngx_str_t ngx_http_mcp_limit_addr(ngx_connection_t *c);
+
+
 /* ngx_http_mcp_disable.c */
 
 char *ngx_http_mcp_disable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

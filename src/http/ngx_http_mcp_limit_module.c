@@ -174,7 +174,7 @@ ngx_http_mcp_limit_find(ngx_http_mcp_limit_conf_t *lcf,
 
 /* An address; of IPv6 the network, since a host has all of it. */
 
-static ngx_str_t
+ngx_str_t
 ngx_http_mcp_limit_addr(ngx_connection_t *c)
 {
     ngx_str_t             addr;

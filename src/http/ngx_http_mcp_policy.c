@@ -301,48 +301,59 @@ ngx_http_mcp_part_get(ngx_http_mcp_snapshot_t *snap, mcp_policy_t *policy,
 }
 
 
-mcp_view_t *
-ngx_http_mcp_policy_view(ngx_http_request_t *r, ngx_http_mcp_snapshot_t *snap,
-    mcp_view_t *view)
+/* *part stays NULL where there is no policy. */
+
+static ngx_int_t
+ngx_http_mcp_policy_part(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_snapshot_t *snap, mcp_view_t *view,
+    ngx_http_mcp_part_t **part)
 {
-    uint32_t                          few[16], *role;
+    uint32_t                          role[MCP_ROLES_MAX];
     ngx_uint_t                        n;
-    ngx_pool_cleanup_t               *cln;
-    ngx_http_mcp_call_t              *call;
-    ngx_http_mcp_part_t              *part;
     ngx_http_mcp_policy_conf_t       *plcf;
     ngx_http_mcp_policy_main_conf_t  *pmcf;
 
-    plcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_policy_module);
-    pmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_policy_module);
+    *part = NULL;
+
+    plcf = ngx_http_get_module_loc_conf(call->request,
+                                        ngx_http_mcp_policy_module);
+    pmcf = ngx_http_get_module_main_conf(call->request,
+                                         ngx_http_mcp_policy_module);
 
     if (!ngx_http_mcp_policy_on(pmcf, plcf)) {
-        return view;
-    }
-
-    call = ngx_http_mcp_get_call(r);
-    if (call == NULL) {
-        return NULL;
-    }
-
-    role = few;
-
-    if (call->nroles > sizeof(few) / sizeof(few[0])) {
-        role = ngx_palloc(r->pool, call->nroles * sizeof(uint32_t));
-        if (role == NULL) {
-            return NULL;
-        }
+        return NGX_OK;
     }
 
     n = ngx_http_mcp_policy_ids(call, pmcf->policy, role);
 
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
+    *part = ngx_http_mcp_part_get(snap, pmcf->policy, view, role, n);
+
+    return *part ? NGX_OK : NGX_ERROR;
+}
+
+
+mcp_view_t *
+ngx_http_mcp_policy_view(ngx_http_request_t *r, ngx_http_mcp_snapshot_t *snap,
+    mcp_view_t *view)
+{
+    ngx_pool_cleanup_t   *cln;
+    ngx_http_mcp_call_t  *call;
+    ngx_http_mcp_part_t  *part;
+
+    call = ngx_http_mcp_get_call(r);
+
+    if (call == NULL
+        || ngx_http_mcp_policy_part(call, snap, view, &part) != NGX_OK)
+    {
         return NULL;
     }
 
-    part = ngx_http_mcp_part_get(snap, pmcf->policy, view, role, n);
     if (part == NULL) {
+        return view;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
         return NULL;
     }
 
@@ -351,6 +362,20 @@ ngx_http_mcp_policy_view(ngx_http_request_t *r, ngx_http_mcp_snapshot_t *snap,
     cln->data = part;
 
     return &part->view;
+}
+
+
+mcp_view_t *
+ngx_http_mcp_policy_view_now(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_snapshot_t *snap, mcp_view_t *view)
+{
+    ngx_http_mcp_part_t  *part;
+
+    if (ngx_http_mcp_policy_part(call, snap, view, &part) != NGX_OK) {
+        return NULL;
+    }
+
+    return part ? &part->view : view;
 }
 
 

@@ -46,6 +46,12 @@ mcp_view_t *ngx_http_mcp_policy_view(ngx_http_request_t *r,
     ngx_http_mcp_snapshot_t *snap, mcp_view_t *view);
 
 
+/* The same, for one who is done before it returns. */
+
+mcp_view_t *ngx_http_mcp_policy_view_now(ngx_http_mcp_call_t *call,
+    ngx_http_mcp_snapshot_t *snap, mcp_view_t *view);
+
+
 /* The snapshot is about to go, and no request uses it any more. */
 
 void ngx_http_mcp_policy_release(ngx_http_mcp_snapshot_t *snap);

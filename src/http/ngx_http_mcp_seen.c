@@ -84,12 +84,7 @@ ngx_http_mcp_session_enter(ngx_http_mcp_call_t *call)
         return NGX_DECLINED;
     }
 
-    /* a shorter mcp_session_timeout is good for the sessions there are */
-
-    if (session->expires < (uint64_t) ngx_time()
-        || session->created + mmcf->session_timeout < (uint64_t) ngx_time()
-        || ngx_http_mcp_session_ended(mmcf, session))
-    {
+    if (ngx_http_mcp_session_over(mmcf, session)) {
         return NGX_DECLINED;
     }
 
@@ -97,6 +92,18 @@ ngx_http_mcp_session_enter(ngx_http_mcp_call_t *call)
     call->version = session->version;
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_mcp_session_over(ngx_http_mcp_main_conf_t *mmcf,
+    mcp_session_t *session)
+{
+    /* a shorter mcp_session_timeout is good for the sessions there are */
+
+    return session->expires < (uint64_t) ngx_time()
+           || session->created + mmcf->session_timeout < (uint64_t) ngx_time()
+           || ngx_http_mcp_session_ended(mmcf, session);
 }
 
 

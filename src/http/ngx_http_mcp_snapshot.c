@@ -286,6 +286,31 @@ ngx_http_mcp_view(ngx_http_request_t *r)
 }
 
 
+mcp_view_t *
+ngx_http_mcp_view_now(ngx_http_mcp_call_t *call)
+{
+    mcp_view_t               *view;
+    ngx_http_request_t       *r;
+    ngx_http_mcp_snapshot_t  *snap;
+
+    r = call->request;
+
+    snap = ngx_http_mcp_snapshot_newest(
+                       ngx_http_get_module_main_conf(r, ngx_http_mcp_module));
+    if (snap == NULL) {
+        return NULL;
+    }
+
+    view = ngx_http_mcp_snapshot_view(snap,
+                        ngx_http_get_module_loc_conf(r, ngx_http_mcp_module));
+    if (view == NULL) {
+        return NULL;
+    }
+
+    return ngx_http_mcp_policy_view_now(call, snap, view);
+}
+
+
 /*
  * What was said of a location is not said again, or a backend whose lists
  * change often would fill the log.  The table forgets all when it is full.

@@ -299,10 +299,16 @@ test_initialize(void **state)
         str("[{\"name\":\"t\",\"uriTemplate\":\"x:{a}\"}]");
     build(&view, &s, 1);
     mcp_buf_init(&b, arena, 0);
-    mcp_reply_initialize(&b, &id, &version, &view, 1);
+    mcp_reply_initialize(&b, &id, &version, &view,
+                         MCP_REPLY_LOGGING|MCP_REPLY_CHANGES);
     result = answer(&b, "0", "result");
     assert_members(json_object_get(result, "capabilities"),
                    "tools resources logging");
+    assert_members(json_object_get(json_object_get(result, "capabilities"),
+                                   "tools"), "listChanged");
+    assert_true(json_is_true(json_object_get(
+                    json_object_get(json_object_get(result, "capabilities"),
+                                    "resources"), "listChanged")));
     assert_members(json_object_get(json_object_get(result, "capabilities"),
                                    "logging"), "");
     json_decref(result);
@@ -327,7 +333,7 @@ test_discover(void **state)
     build(&view, s, 2);
 
     mcp_buf_init(&b, arena, 0);
-    mcp_reply_discover(&b, &id, &view);
+    mcp_reply_discover(&b, &id, &view, 0);
 
     result = answer(&b, "7", "result");
     assert_members(result, "resultType _meta supportedVersions capabilities"
@@ -364,7 +370,7 @@ test_discover(void **state)
     s[0].state = MCP_SOURCE_FAILED;
     build(&view, s, 2);
     mcp_buf_init(&b, arena, 0);
-    mcp_reply_discover(&b, &id, &view);
+    mcp_reply_discover(&b, &id, &view, 0);
     result = answer(&b, "7", "result");
     assert_int_equal(json_integer_value(json_object_get(result, "ttlMs")), 0);
     assert_true(json_is_integer(json_object_get(result, "ttlMs")));
