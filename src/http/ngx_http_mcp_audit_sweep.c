@@ -32,6 +32,8 @@ typedef struct {
     ngx_array_t                  ended;
     ngx_uint_t                   open;
     unsigned                     has_head:1;
+    unsigned                     no_lf:1;    /* all that the last line lacks */
+    unsigned                     over:1;     /* ... which is the chain's tail */
 } ngx_http_mcp_audit_sweep_t;
 
 
@@ -193,13 +195,42 @@ done:
 
 
 static ngx_int_t
-ngx_http_mcp_audit_sweep_read(ngx_http_mcp_audit_sweep_t *sw)
+ngx_http_mcp_audit_sweep_line(ngx_http_mcp_audit_sweep_t *sw, mcp_str_t *line)
 {
     u_char               **slot;
-    mcp_str_t              line;
-    mcp_record_t           rec;
     mcp_record_e           kind;
-    const unsigned char   *p, *id;
+    const unsigned char   *id;
+
+    kind = mcp_record_peek(line, &id);
+
+    if (kind == 0) {
+        return ngx_http_mcp_audit_sweep_control(sw, line);
+    }
+
+    sw->last = *line;
+
+    if (kind == MCP_RECORD_CALL) {
+        return NGX_OK;
+    }
+
+    slot = ngx_array_push(kind == MCP_RECORD_INTENT ? &sw->began : &sw->ended);
+    if (slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    *slot = (u_char *) id;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_audit_sweep_read(ngx_http_mcp_audit_sweep_t *sw)
+{
+    int                   rc;
+    mcp_str_t             line;
+    mcp_record_t          rec;
+    const unsigned char  *p;
 
     if (ngx_array_init(&sw->began, sw->pool, 256, sizeof(u_char *)) != NGX_OK
         || ngx_array_init(&sw->ended, sw->pool, 256, sizeof(u_char *))
@@ -210,31 +241,30 @@ ngx_http_mcp_audit_sweep_read(ngx_http_mcp_audit_sweep_t *sw)
 
     p = sw->text;
 
-    while (mcp_record_line(&p, sw->text + sw->len, &line) == MCP_OK) {
+    while ((rc = mcp_record_line(&p, sw->text + sw->len, &line)) == MCP_OK) {
 
         sw->whole = p - sw->text;
-        kind = mcp_record_peek(&line, &id);
 
-        if (kind == 0) {
-            if (ngx_http_mcp_audit_sweep_control(sw, &line) != NGX_OK) {
-                return NGX_ERROR;
-            }
-            continue;
-        }
-
-        sw->last = line;
-
-        if (kind == MCP_RECORD_CALL) {
-            continue;
-        }
-
-        slot = ngx_array_push(kind == MCP_RECORD_INTENT ? &sw->began
-                                                        : &sw->ended);
-        if (slot == NULL) {
+        if (ngx_http_mcp_audit_sweep_line(sw, &line) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
 
-        *slot = (u_char *) id;
+    /* a line may lack its LF alone: then it stands */
+
+    if (rc == MCP_AGAIN) {
+        line.data = (u_char *) p;
+        line.len = sw->text + sw->len - p;
+
+        if (mcp_record_read(&rec, &sw->arena, &line) == MCP_OK) {
+            sw->whole = sw->len;
+            sw->no_lf = 1;
+            sw->over = (rec.kind == MCP_RECORD_TAIL && rec.final);
+
+            if (ngx_http_mcp_audit_sweep_line(sw, &line) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
     }
 
     /* where the chain stands */
@@ -372,8 +402,12 @@ ngx_http_mcp_audit_sweep_end(ngx_http_mcp_audit_main_conf_t *amcf,
 
     /* what was torn gets an end, so that it is a line of its own */
 
-    if (sw->whole < sw->len) {
+    if (sw->whole < sw->len || sw->no_lf) {
         mcp_buf_literal(&b, "\n");
+    }
+
+    if (sw->over) {
+        goto write;
     }
 
     ngx_memzero(&rec, sizeof(mcp_record_t));
@@ -402,6 +436,8 @@ ngx_http_mcp_audit_sweep_end(ngx_http_mcp_audit_main_conf_t *amcf,
     rec.prev.len = sizeof(hex);
     rec.final = 1;
     mcp_record_write(&b, &rec);
+
+write:
 
     if (b.failed) {
         return NGX_ERROR;

@@ -108,7 +108,7 @@ control(segment_t *s, mcp_record_e kind, unsigned from, unsigned to,
     rec.kind = kind;
     rec.segment = (uint64_t) (s - spool) + 1;
     rec.final = final != 0;
-    rec.swept = final == 2;
+    rec.swept = final >= 2;
 
     if (kind == MCP_RECORD_HEAD) {
         rec.node = str("gw1");
@@ -163,8 +163,8 @@ half(segment_t *s, mcp_record_e kind, unsigned n, int swept)
 
 /*
  * Three segments, calls that run from one into the next.  The chain has not
- * ended (0), has (1), or was ended behind a torn line for a process that died
- * (2).
+ * ended (0), has (1), or was ended for a process that died behind a torn line
+ * (2), or before its next segment was whole (3).
  */
 
 static void
@@ -190,13 +190,17 @@ make(int final)
     half(&spool[2], MCP_RECORD_INTENT, 4, 0);
     half(&spool[2], MCP_RECORD_OUTCOME, 4, 0);
 
+    if (final == 3) {
+        control(&spool[2], MCP_RECORD_TAIL, 0, 0, 0);
+    }
+
     if (final == 2) {
         memcpy(spool[2].text + spool[2].len, "{\"record\":\"int\n", 15);
         spool[2].len += 15;
     }
 
     if (final != 0) {
-        half(&spool[2], MCP_RECORD_OUTCOME, 0, final == 2);
+        half(&spool[2], MCP_RECORD_OUTCOME, 0, final >= 2);
         control(&spool[2], MCP_RECORD_TAIL, 0, 0, final);
     }
 }
@@ -242,7 +246,7 @@ test_whole(void **state)
     int       final;
     unsigned  i;
 
-    for (final = 0; final <= 2; final++) {
+    for (final = 0; final <= 3; final++) {
         make(final);
         if (problems() != 0) {
             fail_msg("end %d: %s", final, said);
@@ -293,14 +297,28 @@ is_time(const segment_t *s, size_t at)
 }
 
 
+/* What was torn; and a tail before the manager's lines, which may be so. */
+
 static int
 is_torn(const segment_t *s, size_t at)
 {
-    const unsigned char  *torn;
+    const unsigned char  *torn, *end, *stop;
 
+    stop = s->text + s->len;
     torn = memmem(s->text, s->len, "{\"record\":\"int\n", 15);
 
-    return torn != NULL && s->text + at >= torn && s->text + at < torn + 14;
+    if (torn == NULL) {
+        torn = memmem(s->text, s->len, "{\"record\":\"tail\"", 16);
+    }
+
+    if (torn == NULL) {
+        return 0;
+    }
+
+    end = memchr(torn, '\n', (size_t) (stop - torn));
+
+    return end != NULL && end + 1 < stop && s->text + at >= torn
+           && s->text + at < end;
 }
 
 
@@ -341,7 +359,7 @@ test_bytes(void **state)
 
     missed = 0;
 
-    for (final = 1; final <= 2; final++) {
+    for (final = 1; final <= 3; final++) {
         make(final);
 
         for (i = 0; i < SEGMENTS; i++) {
