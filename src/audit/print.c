@@ -224,7 +224,7 @@ audit_print_json(const audit_row_t *row)
         return;
     }
 
-    /* what both have is the intent's: record, id, time; chain, seq, prev */
+    /* what both have is the intent's: record, id, time; seq, prev */
 
     fwrite(row->intent.data, 1, row->intent.len - 1, stdout);
 
@@ -232,7 +232,7 @@ audit_print_json(const audit_row_t *row)
 
     if (p != NULL) {
         i = (size_t) (p - row->outcome.data);
-        p = memmem(p, row->outcome.len - i, ",\"chain\":\"", 10);
+        p = memmem(p, row->outcome.len - i, ",\"seq\":", 7);
 
         fwrite(row->outcome.data + i, 1,
                p ? (size_t) (p - row->outcome.data) - i

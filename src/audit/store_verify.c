@@ -101,7 +101,6 @@ static const audit_column_t  audit_columns[] = {
     audit_number("bytes_in", bytes_in),
     audit_number("bytes_out", bytes_out),
     { "swept", "swept::text", AUDIT_SWEPT, 0 },
-    audit_text("chain", chain),
     audit_number("intent_seq", intent_seq),
     audit_number("outcome_seq", outcome_seq)
 };
@@ -138,7 +137,6 @@ audit_said(audit_said_t *said, const mcp_record_t *intent,
         said->ended = outcome->time;
         said->outcome_seq = (int64_t) outcome->seq;
         said->rec.id = outcome->id;
-        said->rec.chain = outcome->chain;
         said->rec.outcome = outcome->outcome;
         said->rec.reason = outcome->reason;
         said->rec.code = outcome->code;
@@ -483,11 +481,11 @@ audit_verify_last(mcp_verify_t *v, const char *seq, const char *hash)
 static int
 audit_verify_lines(mcp_verify_t *v, PGconn *conn)
 {
-    int                     failed;
-    char                    chain[AUDIT_WHERE], seq[32];
-    char                    hash[MCP_RECORD_HEX + 2], now[AUDIT_WHERE];
-    PGresult               *result;
-    static const mcp_str_t  any;
+    int         failed;
+    char        chain[AUDIT_WHERE], seq[32];
+    char        hash[MCP_RECORD_HEX + 2], now[AUDIT_WHERE];
+    PGresult   *result;
+    mcp_str_t   name;
 
     chain[0] = '\0';
     failed = audit_send(conn, audit_lines, 0, NULL);
@@ -507,7 +505,8 @@ audit_verify_lines(mcp_verify_t *v, PGconn *conn)
             snprintf(seq, sizeof(seq), "%s", PQgetvalue(result, 0, 4));
             snprintf(hash, sizeof(hash), "%s", PQgetvalue(result, 0, 5));
             v->where = chain;
-            mcp_verify_chain(v, &any);
+            audit_value(result, 1, &name);
+            mcp_verify_chain(v, &name);
         }
 
         audit_verify_one(v, result);

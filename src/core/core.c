@@ -234,6 +234,14 @@ mcp_buf_extend(mcp_buf_t *b, const void *data, size_t len)
 }
 
 
+const char  mcp_digits[] =
+    "0001020304050607080910111213141516171819"
+    "2021222324252627282930313233343536373839"
+    "4041424344454647484950515253545556575859"
+    "6061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
+
+
 void
 mcp_buf_uint(mcp_buf_t *b, uint64_t n)
 {
@@ -241,10 +249,19 @@ mcp_buf_uint(mcp_buf_t *b, uint64_t n)
 
     p = text + sizeof(text);
 
-    do {
-        *--p = (unsigned char) ('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
+    while (n >= 100) {
+        p -= 2;
+        memcpy(p, mcp_digits + 2 * (n % 100), 2);
+        n /= 100;
+    }
+
+    if (n >= 10) {
+        p -= 2;
+        memcpy(p, mcp_digits + 2 * n, 2);
+
+    } else {
+        *--p = (unsigned char) ('0' + n);
+    }
 
     mcp_buf_append(b, p, (size_t) (text + sizeof(text) - p));
 }

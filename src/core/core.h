@@ -60,6 +60,63 @@ struct mcp_arena_s {
 };
 
 
+/*
+ * memcmp() == 0 for what is mostly short: names of a few bytes, of which many
+ * are compared for each call.
+ */
+
+static inline int
+mcp_equal(const void *a, const void *b, size_t len)
+{
+    uint32_t              u, v;
+    uint64_t              x, y;
+    const unsigned char  *p, *q;
+
+    p = a;
+    q = b;
+
+    if (len >= sizeof(x)) {
+
+        for ( /* void */ ; len > sizeof(x); len -= sizeof(x)) {
+            memcpy(&x, p, sizeof(x));
+            memcpy(&y, q, sizeof(y));
+
+            if (x != y) {
+                return 0;
+            }
+
+            p += sizeof(x);
+            q += sizeof(x);
+        }
+
+        memcpy(&x, p + len - sizeof(x), sizeof(x));
+        memcpy(&y, q + len - sizeof(y), sizeof(y));
+
+        return x == y;
+    }
+
+    if (len >= sizeof(u)) {
+        memcpy(&u, p, sizeof(u));
+        memcpy(&v, q, sizeof(v));
+        x = u ^ v;
+        memcpy(&u, p + len - sizeof(u), sizeof(u));
+        memcpy(&v, q + len - sizeof(v), sizeof(v));
+
+        return (x | (u ^ v)) == 0;
+    }
+
+    while (len != 0) {
+        len--;
+
+        if (p[len] != q[len]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static inline void *
 mcp_alloc(mcp_arena_t *arena, size_t size)
 {
@@ -102,6 +159,11 @@ typedef struct {
 void mcp_buf_init(mcp_buf_t *b, mcp_arena_t *arena, size_t size);
 void mcp_buf_extend(mcp_buf_t *b, const void *data, size_t len);
 void mcp_buf_uint(mcp_buf_t *b, uint64_t n);
+
+
+/* "00", "01" ... "99", one after the other */
+
+extern const char  mcp_digits[];
 
 
 static inline void

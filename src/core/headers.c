@@ -24,8 +24,7 @@ const mcp_str_t  mcp_legacy_versions[] = {
 static inline int
 mcp_same(const mcp_str_t *a, const mcp_str_t *b)
 {
-    return a->len == b->len
-           && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+    return a->len == b->len && mcp_equal(a->data, b->data, a->len);
 }
 
 

@@ -206,7 +206,7 @@ mcp_json_equals(const mcp_json_tape_t *tape, uint32_t node, const void *data,
     with = data;
 
     if (!nd->escaped) {
-        return nd->len == len && (len == 0 || memcmp(p, with, len) == 0);
+        return nd->len == len && mcp_equal(p, with, len);
     }
 
     /* an escape has 6 times the bytes it stands for at most */

@@ -108,7 +108,7 @@ mcp_word_find(const mcp_word_t *words, const unsigned char *p, size_t len)
     for (w = words; w->len < len; w++) { /* void */ }
 
     for ( /* void */ ; w->len == len; w++) {
-        if (memcmp(w->text, p, len) == 0) {
+        if (mcp_equal(w->text, p, len)) {
             return w->id;
         }
     }

@@ -73,7 +73,7 @@ typedef struct {
     mcp_str_t             native;        /* ... and as the backend does */
     mcp_str_t             backend;
     mcp_str_t             arguments;     /* JSON text; redacted, maybe cut */
-    uint64_t              arguments_len; /* before that */
+    uint64_t              arguments_len; /* before cut and redacted */
     mcp_str_t             request_id;    /* of JSON-RPC, as JSON text */
     mcp_str_t             version;
     mcp_str_t             era;
@@ -165,8 +165,16 @@ typedef struct {
     mcp_str_t             name;
     uint64_t              seq;           /* of the last line */
     unsigned char         hash[MCP_RECORD_HASH];
-                                         /* of it; zero: there is none */
+                                         /* of it, or of the name */
 } mcp_chain_t;
+
+
+/*
+ * A chain without lines.  Its first line names the hash of its name, so that
+ * no line fits into another chain.
+ */
+
+void mcp_chain_begin(mcp_chain_t *chain, const mcp_str_t *name);
 
 
 /*

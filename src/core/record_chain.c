@@ -24,15 +24,31 @@ mcp_chain_hash(unsigned char *hash, const void *line, size_t len)
 
 
 void
+mcp_chain_begin(mcp_chain_t *chain, const mcp_str_t *name)
+{
+    chain->name = *name;
+    chain->seq = 0;
+    mcp_chain_hash(chain->hash, name->data, name->len);
+}
+
+
+void
 mcp_chain_hex(unsigned char *hex, const unsigned char *hash)
 {
     unsigned  i;
 
-    static const char  digit[] = "0123456789abcdef";
+    static const char  pairs[] =
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+        "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
+        "404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"
+        "606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f"
+        "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f"
+        "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
+        "c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
+        "e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
 
     for (i = 0; i < MCP_RECORD_HASH; i++) {
-        *hex++ = (unsigned char) digit[hash[i] >> 4];
-        *hex++ = (unsigned char) digit[hash[i] & 0xf];
+        memcpy(hex + 2 * i, pairs + 2 * hash[i], 2);
     }
 }
 
@@ -84,9 +100,7 @@ mcp_chain_end(mcp_buf_t *b, size_t start, mcp_chain_t *chain)
 
     mcp_chain_hex(hex, chain->hash);
 
-    mcp_buf_literal(b, ",\"chain\":\"");
-    mcp_buf_str(b, &chain->name);
-    mcp_buf_literal(b, "\",\"seq\":");
+    mcp_buf_literal(b, ",\"seq\":");
     mcp_buf_uint(b, chain->seq + 1);
     mcp_buf_literal(b, ",\"prev\":\"");
     mcp_buf_append(b, hex, sizeof(hex));

@@ -418,12 +418,12 @@ record_check(mcp_record_t *rec)
 {
     unsigned char  hash[MCP_RECORD_HASH];
 
-    if (rec->chain.len == 0 || rec->chain.len > MCP_RECORD_CHAIN) {
+    if (rec->chain.len > MCP_RECORD_CHAIN) {
         return MCP_ERROR;
     }
 
     if (rec->kind == MCP_RECORD_OPENED) {
-        return MCP_OK;
+        return rec->chain.len != 0 ? MCP_OK : MCP_ERROR;
     }
 
     if (mcp_chain_unhex(hash, &rec->prev) != MCP_OK
@@ -433,7 +433,7 @@ record_check(mcp_record_t *rec)
     }
 
     if (rec->kind == MCP_RECORD_HEAD || rec->kind == MCP_RECORD_TAIL) {
-        return MCP_OK;
+        return rec->chain.len != 0 ? MCP_OK : MCP_ERROR;
     }
 
     if (mcp_record_id_time(&rec->id) < 0
@@ -506,6 +506,10 @@ mcp_record_read(mcp_record_t *rec, mcp_arena_t *arena, const mcp_str_t *line)
 
             break;
         }
+    }
+
+    if (!rec->cut && !rec->redacted) {
+        rec->arguments_len = rec->arguments.len;
     }
 
     return record_check(rec);

@@ -76,7 +76,7 @@ mcp_verify_chain(mcp_verify_t *v, const mcp_str_t *name)
     v->final = 0;
     v->has_node = 0;
     v->segment = 0;
-    memset(v->hash, 0, sizeof(v->hash));
+    mcp_chain_hash(v->hash, name->data, name->len);
 }
 
 
@@ -264,6 +264,9 @@ mcp_verify_line(mcp_verify_t *v, const mcp_str_t *line,
         mcp_verify_report(v, 0, "line %llu stands behind line %llu",
                           (unsigned long long) rec->seq,
                           (unsigned long long) v->seq);
+
+    } else if (memcmp(prev, v->hash, sizeof(prev)) != 0 && v->seq == 0) {
+        mcp_verify_report(v, 0, "line 1 was changed, or is of another chain");
 
     } else if (memcmp(prev, v->hash, sizeof(prev)) != 0) {
         mcp_verify_report(v, 0, "line %llu was changed (or line %llu, which "
@@ -464,8 +467,9 @@ verify_record(mcp_verify_t *v, const mcp_record_t *rec,
 
     v->torn = 0;
 
-    if (rec->chain.len != v->name.len
-        || memcmp(rec->chain.data, v->name.data, rec->chain.len) != 0)
+    if (rec->chain.len != 0
+        && (rec->chain.len != v->name.len
+            || memcmp(rec->chain.data, v->name.data, rec->chain.len) != 0))
     {
         mcp_verify_report(v, 0, "a line of another chain behind line %llu",
                           (unsigned long long) v->seq);

@@ -32,7 +32,7 @@ struct mcp_verify_s {
     unsigned long         problems;
 
     /* the chain under way */
-    mcp_str_t             name;          /* empty: lines may be of any */
+    mcp_str_t             name;
     uint64_t              seq;
     unsigned char         hash[MCP_RECORD_HASH];
     mcp_arena_t          *arena;         /* of calls without an outcome */
@@ -63,7 +63,7 @@ void mcp_verify_init(mcp_verify_t *v,
     void (*report)(mcp_verify_t *v, int note, const char *text));
 void mcp_verify_free(mcp_verify_t *v);
 
-/* A chain begins; name must live as long. */
+/* A chain begins; name must live until its last segment was given. */
 
 void mcp_verify_chain(mcp_verify_t *v, const mcp_str_t *name);
 

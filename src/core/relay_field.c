@@ -76,7 +76,7 @@ mcp_relay_find(const mcp_relay_name_t *name, const unsigned char *key,
     size_t len)
 {
     for ( /* void */ ; name->field != MCP_RELAY_NONE; name++) {
-        if (name->name.len == len && memcmp(name->name.data, key, len) == 0) {
+        if (name->name.len == len && mcp_equal(name->name.data, key, len)) {
             break;
         }
     }

@@ -189,7 +189,7 @@ mcp_relay_equal(const mcp_str_t *a, const mcp_str_t *b)
         return 0;
     }
 
-    if (a->len == b->len && memcmp(a->data, b->data, a->len) == 0) {
+    if (a->len == b->len && mcp_equal(a->data, b->data, a->len)) {
         return a->data[0] == '"' || a->data[0] == '-'
                || mcp_relay_digit(a->data[0]);
     }
@@ -200,7 +200,7 @@ mcp_relay_equal(const mcp_str_t *a, const mcp_str_t *b)
             return 0;
         }
 
-        if (a->len == b->len && memcmp(a->data, b->data, a->len) == 0) {
+        if (a->len == b->len && mcp_equal(a->data, b->data, a->len)) {
             return 1;
         }
 
@@ -215,7 +215,7 @@ mcp_relay_equal(const mcp_str_t *a, const mcp_str_t *b)
         /* of numbers, one with an enormous exponent is equal to itself */
 
         return (a->data[0] == '-' || mcp_relay_digit(a->data[0]))
-               && a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+               && a->len == b->len && mcp_equal(a->data, b->data, a->len);
     }
 
     return d.negative == e.negative && d.exponent == e.exponent
@@ -235,7 +235,7 @@ mcp_relay_string_is(const mcp_str_t *value, const char *text)
 
     n = strlen(text);
 
-    if (value->len == n + 2 && memcmp(value->data + 1, text, n) == 0) {
+    if (value->len == n + 2 && mcp_equal(value->data + 1, text, n)) {
         return 1;
     }
 

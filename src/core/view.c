@@ -32,7 +32,7 @@ mcp_view_lookup(const mcp_view_t *view, mcp_list_e list,
         item = &view->list[list].item[i - 1];
 
         if (item->hash == hash && item->exposed.len == len
-            && memcmp(item->exposed.data, name, len) == 0)
+            && mcp_equal(item->exposed.data, name, len))
         {
             return item;
         }

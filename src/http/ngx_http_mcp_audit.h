@@ -43,6 +43,7 @@ struct ngx_http_mcp_audit_call_s {
     ngx_uint_t                   entry;      /* of the batch, from 1; 0: none */
     int64_t                      before;     /* us until the intent */
     int64_t                      began;      /* us, monotonic; then */
+    int64_t                      time;       /* ... by the wall clock */
     unsigned                     held:1;     /* to be resumed */
     unsigned                     unsynced:1; /* fsync() of its intent failed */
     unsigned                     in_open:1;

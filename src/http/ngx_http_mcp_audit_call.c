@@ -71,6 +71,7 @@ ngx_http_mcp_audit_gate(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
 
     ngx_http_mcp_audit_describe(call, amcf, &rec);
     rec.kind = MCP_RECORD_INTENT;
+    a->time = rec.time;
 
     if (ngx_http_mcp_audit_append(amcf, &rec, a) != NGX_OK) {
         a->state = NGX_HTTP_MCP_AUDIT_FAILED;
@@ -360,8 +361,8 @@ ngx_http_mcp_audit_end(ngx_http_mcp_call_t *call)
     rec.kind = MCP_RECORD_OUTCOME;
     rec.id.data = call->uuid;
     rec.id.len = MCP_RECORD_ID;
-    rec.time = ngx_http_mcp_audit_clock(CLOCK_REALTIME);
     rec.duration = ngx_http_mcp_audit_clock(CLOCK_MONOTONIC) - a->began;
+    rec.time = a->time + rec.duration;
     rec.backend_time = call->exchange != NULL ? rec.duration : -1;
     rec.duration += a->before;
 

@@ -8,7 +8,7 @@
 
 
 #define NGX_HTTP_MCP_AUDIT_OUTCOME_ROOM  1024    /* bytes for an outcome */
-#define NGX_HTTP_MCP_AUDIT_AHEAD         65536
+#define NGX_HTTP_MCP_AUDIT_AHEAD         1048576
 
 
 static ngx_int_t ngx_http_mcp_audit_begin(ngx_http_mcp_audit_spool_t *s);

@@ -98,6 +98,7 @@ ngx_http_mcp_audit_get(ngx_http_mcp_audit_main_conf_t *amcf)
 {
     size_t                       len;
     ngx_tm_t                     tm;
+    mcp_str_t                    name;
     ngx_time_t                  *tp;
     ngx_http_mcp_audit_spool_t  *s;
 
@@ -120,14 +121,14 @@ ngx_http_mcp_audit_get(ngx_http_mcp_audit_main_conf_t *amcf)
     tp = ngx_timeofday();
     ngx_gmtime(tp->sec, &tm);
 
-    s->chain.name.data = s->name;
-    s->chain.name.len = ngx_sprintf(s->name,
-                                    "%4d%02d%02dT%02d%02d%02d%03dZ-%P",
-                                    tm.ngx_tm_year, tm.ngx_tm_mon,
-                                    tm.ngx_tm_mday, tm.ngx_tm_hour,
-                                    tm.ngx_tm_min, tm.ngx_tm_sec,
-                                    (int) tp->msec, ngx_pid)
-                        - s->name;
+    name.data = s->name;
+    name.len = ngx_sprintf(s->name, "%4d%02d%02dT%02d%02d%02d%03dZ-%P",
+                           tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                           tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec,
+                           (int) tp->msec, ngx_pid)
+               - s->name;
+
+    mcp_chain_begin(&s->chain, &name);
     s->written = s->chain;
 
     ngx_queue_init(&s->open);
@@ -662,10 +663,10 @@ ngx_http_mcp_audit_close(ngx_cycle_t *cycle)
         rec.kind = MCP_RECORD_OUTCOME;
         rec.id.data = a->call->uuid;
         rec.id.len = MCP_RECORD_ID;
-        rec.time = ngx_http_mcp_audit_clock(CLOCK_REALTIME);
         mcp_str_set(&rec.outcome, "unknown");
         mcp_str_set(&rec.reason, "the gateway was stopped");
         rec.duration = ngx_http_mcp_audit_clock(CLOCK_MONOTONIC) - a->began;
+        rec.time = a->time + rec.duration;
         rec.backend_time = rec.duration;
         rec.duration += a->before;
 

@@ -52,6 +52,7 @@ ngx_http_mcp_audit_sweep(ngx_http_mcp_audit_main_conf_t *amcf,
     ngx_http_mcp_audit_segment_t *seg)
 {
     u_char                      path[NGX_MAX_PATH], next[NGX_MAX_PATH];
+    mcp_str_t                   name;
     ngx_file_info_t             fi;
     ngx_http_mcp_audit_sweep_t  sw;
 
@@ -97,8 +98,9 @@ ngx_http_mcp_audit_sweep(ngx_http_mcp_audit_main_conf_t *amcf,
 
     sw.len = ngx_file_size(&fi);
 
-    sw.chain.name.data = seg->name;
-    sw.chain.name.len = seg->chain;
+    name.data = seg->name;
+    name.len = seg->chain;
+    mcp_chain_begin(&sw.chain, &name);
     sw.head.segment = seg->number;
 
     if (ngx_http_mcp_audit_sweep_fd(amcf, &sw) == NGX_OK) {

@@ -217,8 +217,7 @@ ngx_http_mcp_read_headers(ngx_http_mcp_call_t *call)
         for (hn = ngx_http_mcp_header_names; hn->name.len; hn++) {
 
             if (hn->name.len != h[i].key.len
-                || ngx_memcmp(hn->name.data, h[i].lowcase_key, hn->name.len)
-                   != 0)
+                || !mcp_equal(hn->name.data, h[i].lowcase_key, hn->name.len))
             {
                 continue;
             }
@@ -348,7 +347,7 @@ ngx_http_mcp_media_type(ngx_str_t *type)
     static ngx_str_t  json = ngx_string("application/json");
 
     if (type->len == json.len
-        && ngx_memcmp(type->data, json.data, json.len) == 0)
+        && mcp_equal(type->data, json.data, json.len))
     {
         return NGX_OK;
     }
@@ -411,7 +410,7 @@ ngx_http_mcp_read_accept(ngx_http_mcp_call_t *call)
     /* as the SDKs write it */
 
     if (accept->len == usual.len
-        && ngx_memcmp(accept->data, usual.data, usual.len) == 0)
+        && mcp_equal(accept->data, usual.data, usual.len))
     {
         call->accept_json = 1;
         call->accept_sse = 1;

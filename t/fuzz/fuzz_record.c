@@ -35,8 +35,8 @@ try_write(const mcp_json_tape_t *tape, mcp_arena_t *arena)
     rec.client.len = tape->len;
     rec.name = rec.client;
 
-    memset(&chain, 0, sizeof(mcp_chain_t));
-    mcp_str_set(&chain.name, "c");
+    mcp_str_set(&line, "c");
+    mcp_chain_begin(&chain, &line);
 
     mcp_buf_init(&b, arena, 0);
     mcp_record_write(&b, &rec);

@@ -5,11 +5,12 @@
 #define _GNU_SOURCE
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "record.h"
+#include "record_text.h"
 
 
 static mcp_arena_t  *arena;
@@ -279,8 +280,8 @@ test_round_trip(void **state)
     mcp_record_t          rec, got;
     const unsigned char  *p, *id;
 
-    memset(&chain, 0, sizeof(mcp_chain_t));
-    chain.name = str("20261121T041905123Z-4711");
+    line = str("20261121T041905123Z-4711");
+    mcp_chain_begin(&chain, &line);
 
     fill(&rec);
     trace = str("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
@@ -314,7 +315,7 @@ test_round_trip(void **state)
     assert_str(got.request_id, "\"7\"");
     assert_str(got.trace, "0af7651916cd43dd8448eb211c80319c");
     assert_str(got.span, "b7ad6b7169203331");
-    assert_str(got.chain, "20261121T041905123Z-4711");
+    assert_int_equal(got.arguments_len, rec.arguments_len);
     assert_int_equal(got.seq, 1);
     assert_int_equal(got.outcome.len, 0);
 
@@ -366,8 +367,8 @@ test_long(void **state)
     rec.arguments = name;
     rec.arguments.len = MCP_RECORD_ARGUMENTS;
     memset(rec.arguments.data, 0x7f, rec.arguments.len);
-    memset(&chain, 0, sizeof(mcp_chain_t));
-    chain.name = str("c");
+    line = str("c");
+    mcp_chain_begin(&chain, &line);
 
     mcp_buf_init(&b, arena, 64);
     b.max = MCP_RECORD_LINE;
@@ -467,8 +468,8 @@ test_chain(void **state)
     mcp_chain_hash(hash, "abc", 3);
     assert_memory_equal(hash, abc, sizeof(abc));
 
-    memset(&chain, 0, sizeof(mcp_chain_t));
-    chain.name = str("c");
+    line = str("abc");
+    mcp_chain_begin(&chain, &line);
     mcp_buf_init(&b, arena, 64);
     fill(&rec);
 
@@ -478,7 +479,9 @@ test_chain(void **state)
         mcp_chain_end(&b, start, &chain);
     }
 
-    memset(prev, 0, sizeof(prev));
+    /* the first names the hash of the chain's name */
+
+    memcpy(prev, abc, sizeof(prev));
     p = b.data;
 
     for (i = 0; i < 5; i++) {
@@ -501,8 +504,9 @@ test_refused(void **state)
     mcp_str_t     line;
     mcp_record_t  rec;
 
-#define CHAIN  "\"chain\":\"c\",\"seq\":1,\"prev\":\"00000000000000000000"    \
+#define PREV   "\"seq\":1,\"prev\":\"00000000000000000000"                    \
                "00000000000000000000000000000000000000000000\""
+#define CHAIN  "\"chain\":\"c\"," PREV
 #define ID     "\"id\":\"01940e2c-7b3f-7a10-8000-0123456789ab\""
 
     static const char  *bad[] = {
@@ -516,11 +520,14 @@ test_refused(void **state)
         "{\"record\":\"outcome\"," ID ",\"outcome\":\"ok\","
             "\"rpc.response.status_code\":\"x\"," CHAIN "}",
         "{\"record\":\"outcome\"," ID ",\"outcome\":\"ok\"," CHAIN "},",
-        "{\"record\":\"tail\",\"chain\":\"c\",\"prev\":\"00\"}"
+        "{\"record\":\"tail\",\"chain\":\"c\",\"prev\":\"00\"}",
+        "{\"record\":\"tail\"," PREV "}", "{\"record\":\"head\"," PREV "}",
+        "{\"record\":\"opened\",\"ids\":[]}"
     };
 
     static const char  *good[] = {
         "{\"record\":\"intent\"," ID "," CHAIN "}",
+        "{\"record\":\"intent\"," ID "," PREV "}",
         "{\"record\":\"intent\"," ID ",\"new\":{\"a\":[1]}," CHAIN "}",
         "{\"record\":\"outcome\"," ID ",\"outcome\":\"ok\"," CHAIN "}"
     };
@@ -555,6 +562,87 @@ test_id_time(void **state)
 }
 
 
+/* Strings of any length with any byte at any place, by both ways. */
+
+static void
+test_strings(void **state)
+{
+    size_t         len, at;
+    unsigned       ch;
+    mcp_str_t      s;
+    mcp_buf_t      got, want;
+    unsigned char  text[40], valid[44];
+
+    mcp_buf_init(&got, arena, 1024);
+    mcp_buf_init(&want, arena, 1024);
+
+    for (len = 1; len <= sizeof(text); len++) {
+        for (at = 0; at < len; at++) {
+            for (ch = 0; ch < 256; ch++) {
+
+                memset(text, 'x', sizeof(text));
+                text[at] = (unsigned char) ch;
+                text[len - 1] = at % 2 ? '"' : text[len - 1];
+
+                memcpy(valid, text, len);
+                s.data = valid;
+                s.len = len;
+
+                if (text[at] >= 0x80) {
+                    memmove(valid + at + 3, valid + at + 1, len - at - 1);
+                    memcpy(valid + at, "\xef\xbf\xbd", 3);
+                    s.len += 2;
+                }
+
+                want.len = 0;
+                mcp_buf_json(&want, s.data, s.len);
+
+                s.data = text;
+                s.len = len;
+                got.len = 0;
+                mcp_record_string(&got, &s, MCP_RECORD_TEXT);
+
+                assert_int_equal(got.len, want.len);
+                assert_memory_equal(got.data, want.data, want.len);
+
+                want.len = 0;
+                mcp_buf_json(&want, text, len);
+                got.len = 0;
+                mcp_record_json(&got, text, len);
+
+                assert_int_equal(got.len, want.len);
+                assert_memory_equal(got.data, want.data, want.len);
+            }
+        }
+    }
+}
+
+
+static void
+test_numbers(void **state)
+{
+    char       text[24];
+    uint64_t   n;
+    mcp_buf_t  b;
+
+    mcp_buf_init(&b, arena, 64);
+
+    for (n = 0; n < 100000; n++) {
+        b.len = 0;
+        mcp_buf_uint(&b, n);
+        assert_int_equal(b.len, snprintf(text, sizeof(text), "%lu", n));
+        assert_memory_equal(b.data, text, b.len);
+    }
+
+    for (n = UINT64_MAX; n > 1; n = n / 3 * 2) {
+        b.len = 0;
+        mcp_buf_uint(&b, n);
+        assert_int_equal(b.len, snprintf(text, sizeof(text), "%lu", n));
+        assert_memory_equal(b.data, text, b.len);
+    }
+}
+
+
 int
 main(void)
 {
@@ -563,6 +651,8 @@ main(void)
         cmocka_unit_test(test_redact),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_segment),

@@ -170,9 +170,11 @@ half(segment_t *s, mcp_record_e kind, unsigned n, int swept)
 static void
 make(int final)
 {
-    memset(&chain, 0, sizeof(chain));
+    mcp_str_t  name;
+
+    name = str(CHAIN);
+    mcp_chain_begin(&chain, &name);
     memset(spool, 0, sizeof(spool));
-    chain.name = str(CHAIN);
 
     control(&spool[0], MCP_RECORD_HEAD, 0, 0, 0);
     half(&spool[0], MCP_RECORD_INTENT, 0, 0);

@@ -100,7 +100,7 @@ sub problems {
 
     for my $line ($self->lines) {
         my $name = $line->{file} =~ s{.*/|-\d+\.jsonl}{}gr;
-        my $c = $chain{$name} //= { seq => 0, hash => '0' x 64 };
+        my $c = $chain{$name} //= { seq => 0, hash => sha256_hex($name) };
 
         if (exists $line->{torn}) {
             push @problems, "torn: $line->{file} $line->{torn}";
@@ -108,7 +108,7 @@ sub problems {
         }
 
         push @problems, "$line->{file}: chain $line->{chain}"
-            if $line->{chain} ne $name;
+            if ($line->{chain} // $name) ne $name;
         next if $line->{record} eq 'opened';
 
         if ($line->{record} =~ /head|tail/) {
