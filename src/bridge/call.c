@@ -182,6 +182,50 @@ mb_call_register(mb_call_t *call)
 }
 
 
+/* The call that m makes, in the lists that it belongs to. */
+
+static mb_call_t *
+mb_call_create(mb_child_t *child, mb_http_t *http, mb_session_t *session,
+    const mcp_message_t *m, const mcp_str_t *token)
+{
+    mb_call_t  *call;
+
+    call = mb_call_new(child, m->id.len + token->len);
+    if (call == NULL) {
+        return NULL;
+    }
+
+    call->http = http;
+    call->session = session;
+    call->method = m->method;
+    call->id_len = m->id.len;
+    call->token_len = token->len;
+    memcpy(call->data, m->id.data, m->id.len);
+
+    if (token->len) {
+        memcpy(call->data + m->id.len, token->data, token->len);
+    }
+
+    if (m->method == MCP_LISTEN) {
+        call->listens = 1;
+        TAILQ_INSERT_TAIL(&child->listens, call, link);
+
+    } else {
+        TAILQ_INSERT_TAIL(&child->calls, call, link);
+
+        if (child->server->entry->call) {
+            call->deadline = mb_now + child->server->entry->call;
+        }
+    }
+
+    mb_call_register(call);
+    http->call = call;
+    child->server->calls++;
+
+    return call;
+}
+
+
 int
 mb_call_send(mb_child_t *child, mb_http_t *http, mb_session_t *session,
     const mcp_message_t *m, mcp_era_e era)
@@ -208,39 +252,12 @@ mb_call_send(mb_child_t *child, mb_http_t *http, mb_session_t *session,
         return MCP_AGAIN;
     }
 
-    call = mb_call_new(child, m->id.len + token.len);
+    call = mb_call_create(child, http, session, m, &token);
     if (call == NULL) {
         return MCP_AGAIN;
     }
 
-    call->http = http;
-    call->session = session;
-    call->method = m->method;
     call->era = era;
-    call->id_len = m->id.len;
-    call->token_len = token.len;
-    memcpy(call->data, m->id.data, m->id.len);
-
-    if (token.len) {
-        memcpy(call->data + m->id.len, token.data, token.len);
-    }
-
-    if (m->method == MCP_LISTEN) {
-        call->listens = 1;
-        TAILQ_INSERT_TAIL(&child->listens, call, link);
-
-    } else {
-        TAILQ_INSERT_TAIL(&child->calls, call, link);
-
-        if (child->server->entry->call) {
-            call->deadline = mb_now + child->server->entry->call;
-        }
-    }
-
-    mb_call_register(call);
-    http->call = call;
-    child->server->calls++;
-
     mb_call_one_line((unsigned char *) m->tape.text, m->tape.len);
 
     edit[0].old = mcp_json_raw(&m->tape, m->id_node);

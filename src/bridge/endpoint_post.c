@@ -260,15 +260,68 @@ mb_endpoint_notification(mb_http_t *http, mb_server_t *server,
 }
 
 
+/* The session that it names, or NULL; MCP_ERROR: it has been answered. */
+
+static int
+mb_endpoint_session(mb_http_t *http, mb_server_t *server,
+    const mcp_message_t *m, mb_session_t **s)
+{
+    *s = NULL;
+
+    if (http->in.session.len) {
+        *s = mb_session_find(server, &http->in.session);
+
+        if (*s == NULL) {
+            mb_http_error(http, 404, 404, &m->id, 0,
+                          "there is no such session: initialize a new one");
+            return MCP_ERROR;
+        }
+
+        mb_session_touch(*s);
+
+    } else if (server->entry->session) {
+        mb_http_error(http, 400, MCP_E_REQUEST, &m->id, 0,
+                      "this server needs a session: initialize one, and send "
+                      "Mcp-Session-Id");
+        return MCP_ERROR;
+    }
+
+    return MCP_OK;
+}
+
+
+static void
+mb_endpoint_request(mb_http_t *http, mb_server_t *server, mb_session_t *s,
+    const mcp_message_t *m)
+{
+    mb_child_t  *child;
+
+    static const mcp_str_t  empty = mcp_string("{}");
+
+    child = (s && s->child) ? s->child : server->child;
+
+    if (child == NULL || child->state == MB_CHILD_STOPPING) {
+        mb_endpoint_unavailable(http, server, &m->id);
+        return;
+    }
+
+    /* a level would be everybody's; without one nobody gets log messages */
+
+    if (m->method == MCP_SET_LEVEL && child == server->child) {
+        mb_endpoint_result(http, &m->id, &empty, NULL);
+        return;
+    }
+
+    mb_endpoint_send(http, child, s, m, MCP_ERA_LEGACY);
+}
+
+
 void
 mb_endpoint_legacy(mb_http_t *http, mb_server_t *server,
     const mcp_message_t *m)
 {
-    mb_child_t    *child;
     mcp_fault_t    fault;
     mb_session_t  *s;
-
-    static const mcp_str_t  empty = mcp_string("{}");
 
     if (server->era == MCP_ERA_MODERN && !server->entry->session) {
         memset(&fault, 0, sizeof(fault));
@@ -291,23 +344,7 @@ mb_endpoint_legacy(mb_http_t *http, mb_server_t *server,
         return;
     }
 
-    s = NULL;
-
-    if (http->in.session.len) {
-        s = mb_session_find(server, &http->in.session);
-
-        if (s == NULL) {
-            mb_http_error(http, 404, 404, &m->id, 0,
-                          "there is no such session: initialize a new one");
-            return;
-        }
-
-        mb_session_touch(s);
-
-    } else if (server->entry->session) {
-        mb_http_error(http, 400, MCP_E_REQUEST, &m->id, 0,
-                      "this server needs a session: initialize one, and send "
-                      "Mcp-Session-Id");
+    if (mb_endpoint_session(http, server, m, &s) != MCP_OK) {
         return;
     }
 
@@ -327,19 +364,5 @@ mb_endpoint_legacy(mb_http_t *http, mb_server_t *server,
         return;
     }
 
-    child = (s && s->child) ? s->child : server->child;
-
-    if (child == NULL || child->state == MB_CHILD_STOPPING) {
-        mb_endpoint_unavailable(http, server, &m->id);
-        return;
-    }
-
-    /* a level would be everybody's; without one nobody gets log messages */
-
-    if (m->method == MCP_SET_LEVEL && child == server->child) {
-        mb_endpoint_result(http, &m->id, &empty, NULL);
-        return;
-    }
-
-    mb_endpoint_send(http, child, s, m, MCP_ERA_LEGACY);
+    mb_endpoint_request(http, server, s, m);
 }
