@@ -294,12 +294,14 @@ is_deeply [map { $_->{z} } @modern{qw/array wrong task/}], [1, 2, 3],
 
 my $discover = $t->modern('server/discover', {})->result;
 is_deeply $discover->{capabilities},
-    { tools => {}, prompts => {}, resources => {} }, 'capabilities of all';
+    { map { $_ => { listChanged => JSON::PP::true } }
+      qw/tools prompts resources/ }, 'capabilities of all';
 is $discover->{ttlMs}, 0, 'a backend without ttlMs: 0';
 is $t->modern('tools/list', {}, path => '/names')->result->{ttlMs}, 5000,
     'else the least';
 is_deeply $t->modern('server/discover', {}, path => '/names')->result
-    ->{capabilities}, { tools => {} }, 'capabilities of one';
+    ->{capabilities}, { tools => { listChanged => JSON::PP::true } },
+    'capabilities of one';
 
 # the same on every worker
 

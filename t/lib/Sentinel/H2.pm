@@ -9,6 +9,8 @@ package Sentinel::H2;
 #                                   the end of the stream
 #   $h2->wait(sub { ... })          reads on until that is true
 #   $h2->reset($id)                 RST_STREAM, CANCEL
+#   new(window => $bytes)           streams stop after so many, until
+#   $h2->widen($id, $bytes)         lets more of them come
 #   $h2->close
 
 use strict;
@@ -40,9 +42,10 @@ sub new {
                         // die "cannot connect to $arg{port}: $!" }, $class;
     $self->{socket}->autoflush(1);
 
-    # a window that never closes: SETTINGS_INITIAL_WINDOW_SIZE
+    # SETTINGS_INITIAL_WINDOW_SIZE: by default a window that never closes
     syswrite $self->{socket}, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    $self->frame(SETTINGS, 0, 0, pack 'nN', 4, 0x7fffffff);
+    $self->frame(SETTINGS, 0, 0, pack 'nN', 4,
+                 $arg{window} // 0x7fffffff);
     $self->frame(WINDOW_UPDATE, 0, 0, pack 'N', 0x3fffffff);
 
     return $self;
@@ -120,6 +123,13 @@ sub reset {
     my ($self, $id) = @_;
 
     return $self->frame(RST_STREAM, 0, $id, pack 'N', 8);
+}
+
+
+sub widen {
+    my ($self, $id, $bytes) = @_;
+
+    return $self->frame(WINDOW_UPDATE, 0, $id, pack 'N', $bytes);
 }
 
 
