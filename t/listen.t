@@ -312,6 +312,49 @@ ok await {
 $old->close;
 
 
+# --- what was missed ---------------------------------------------------------
+
+$one->set(tools => [qw/echo fail/]);
+ok await { join(' ', sort $t->modern('tools/list')->tools)
+           eq 'one_echo one_fail two_echo' }, 'the lists are known';
+$get = $session->get(stream => 1);
+my $mark = $get->event;
+like $mark->{id}, qr/\A[0-9a-f]{48}\z/, 'a stream begins with an id';
+is $mark->{data}, '', '... and nothing else';
+is api('PUT', 'tools/one/echo'), 201, 'a change';
+my $event = $get->event;
+like $event->{data}, qr/tools.list_changed/, '... is told';
+isnt $event->{id}, $mark->{id}, '... with another id';
+$get->close;
+ok $t->reload, 'a reload';
+
+sub resumed {
+    my ($s, $id) = @_;
+
+    return $s->get(stream => 1, headers => { 'Last-Event-ID' => $id });
+}
+
+$c = resumed($session, $mark->{id});
+is_deeply $c->message, changed('tools'), 'who comes back hears what it missed';
+$c->close;
+$c = resumed($session, $event->{id});
+is_deeply $c->event, { %$mark, id => $event->{id} }, '... and nothing else';
+$c->close;
+
+for my $bad ('0', 'x' x 48, "$event->{id}0", '') {
+    $c = resumed($session, $bad);
+    is $c->event->{data}, '', 'an id that is none: ' . substr $bad, 0, 9;
+    $c->close;
+}
+
+my $older = $t->legacy(version => '2025-06-18');
+$get = $older->get(stream => 1);
+ok !defined $get->event->{data}, 'clients of older revisions get no such event';
+is api('DELETE', 'tools/one/echo'), 200, 'a change';
+is $get->event->{id}, $mark->{id}, '... but ids';
+$get->close;
+
+
 # --- the end of a session and of a token -------------------------------------
 
 my $deleted = $t->legacy;

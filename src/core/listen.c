@@ -198,8 +198,69 @@ mcp_listen_acknowledged(mcp_buf_t *b, const mcp_str_t *id, unsigned kinds)
 }
 
 
+static void
+mcp_listen_mark(mcp_buf_t *b, const uint64_t *digest)
+{
+    unsigned       i, shift;
+    unsigned char  text[16 * MCP_LISTEN_KINDS], *p;
+
+    static const char  hex[] = "0123456789abcdef";
+
+    p = text;
+
+    for (i = 0; i < MCP_LISTEN_KINDS; i++) {
+        for (shift = 64; shift != 0; shift -= 4) {
+            *p++ = (unsigned char) hex[digest[i] >> (shift - 4) & 0xf];
+        }
+    }
+
+    mcp_buf_literal(b, "id: ");
+    mcp_buf_append(b, text, sizeof(text));
+    mcp_buf_literal(b, "\n");
+}
+
+
 void
-mcp_listen_changed(mcp_buf_t *b, const mcp_str_t *id, unsigned kinds)
+mcp_listen_prime(mcp_buf_t *b, const uint64_t *digest)
+{
+    mcp_listen_mark(b, digest);
+    mcp_buf_literal(b, "data:\n\n");
+}
+
+
+int
+mcp_listen_last(const mcp_str_t *text, uint64_t *digest)
+{
+    unsigned       i;
+    unsigned char  c;
+
+    if (text->len != 16 * MCP_LISTEN_KINDS) {
+        return MCP_ERROR;
+    }
+
+    for (i = 0; i < text->len; i++) {
+        c = text->data[i];
+
+        if (c >= '0' && c <= '9') {
+            c -= '0';
+
+        } else if (c >= 'a' && c <= 'f') {
+            c = (unsigned char) (c - 'a' + 10);
+
+        } else {
+            return MCP_ERROR;
+        }
+
+        digest[i / 16] = digest[i / 16] << 4 | c;
+    }
+
+    return MCP_OK;
+}
+
+
+void
+mcp_listen_changed(mcp_buf_t *b, const mcp_str_t *id, unsigned kinds,
+    const uint64_t *digest)
 {
     unsigned  i;
 
@@ -207,6 +268,10 @@ mcp_listen_changed(mcp_buf_t *b, const mcp_str_t *id, unsigned kinds)
 
         if (!(kinds & 1u << i)) {
             continue;
+        }
+
+        if (digest != NULL && kinds >> (i + 1) == 0) {
+            mcp_listen_mark(b, digest);
         }
 
         mcp_listen_begin(b);

@@ -39,7 +39,22 @@ int mcp_listen_filter(const mcp_message_t *m, mcp_arena_t *arena,
 
 void mcp_listen_acknowledged(mcp_buf_t *b, const mcp_str_t *id,
     unsigned kinds);
-void mcp_listen_changed(mcp_buf_t *b, const mcp_str_t *id, unsigned kinds);
+
+/* digest: of all lists, which the last of the events is then marked with. */
+
+void mcp_listen_changed(mcp_buf_t *b, const mcp_str_t *id, unsigned kinds,
+    const uint64_t *digest);
+
+/*
+ * Streams of GET can be resumed (MCP 2025-11-25, "Resumability"): the id of an
+ * event says what the lists were like then, so that whoever comes back with
+ * it is told what has changed meanwhile, without anything having been kept.
+ * prime: an event that has nothing but an id.
+ * last: reads such an id.  MCP_OK, or MCP_ERROR: it is none.
+ */
+
+void mcp_listen_prime(mcp_buf_t *b, const uint64_t *digest);
+int mcp_listen_last(const mcp_str_t *text, uint64_t *digest) MCP_MUSTCHECK;
 
 /* The response that ends a subscription properly; nothing for a legacy one. */
 

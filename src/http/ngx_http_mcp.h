@@ -763,6 +763,7 @@ typedef struct {
     ngx_str_t                    name;
     ngx_str_t                    traceparent;
     ngx_str_t                    tracestate;
+    ngx_str_t                    last_event;
     ngx_str_t                    duplicate;  /* the name of one given twice */
 } ngx_http_mcp_headers_t;
 

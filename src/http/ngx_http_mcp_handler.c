@@ -34,6 +34,7 @@ static ngx_http_mcp_header_name_t  ngx_http_mcp_header_names[] = {
     ngx_http_mcp_header_field("accept", accept),
     ngx_http_mcp_header_field("content-encoding", content_encoding),
     ngx_http_mcp_header_field("content-type", content_type),
+    ngx_http_mcp_header_field("last-event-id", last_event),
     ngx_http_mcp_header_field("mcp-method", method),
     ngx_http_mcp_header_field("mcp-name", name),
     ngx_http_mcp_header_field("mcp-protocol-version", version),
@@ -205,6 +206,7 @@ ngx_http_mcp_read_headers(ngx_http_mcp_call_t *call)
 
         case 'a':
         case 'c':
+        case 'l':
         case 'm':
         case 'o':
         case 't':

@@ -15,8 +15,11 @@ static void ngx_http_mcp_listen_fault(mcp_fault_t *fault, int code,
     ngx_uint_t status, const char *text);
 static void ngx_http_mcp_listen_open(ngx_http_mcp_call_t *call,
     unsigned kinds, uint64_t who);
+static void ngx_http_mcp_listen_resume(ngx_http_mcp_stream_t *st);
 static void ngx_http_mcp_listen_free_body(ngx_http_request_t *r, u_char *text);
 static ngx_int_t ngx_http_mcp_listen_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mcp_stream_text(ngx_http_mcp_stream_t *st,
+    mcp_arena_t *arena);
 static void ngx_http_mcp_stream_write(ngx_http_mcp_stream_t *st,
     mcp_buf_t *text, ngx_uint_t last);
 static void ngx_http_mcp_stream_sent(ngx_http_mcp_stream_t *st);
@@ -304,10 +307,8 @@ ngx_http_mcp_listen_open(ngx_http_mcp_call_t *call, unsigned kinds,
 
     ngx_http_mcp_streams_add(st);
 
-    /* a legacy stream has no first message: a comment has the header sent */
-
     if (st->id.len == 0) {
-        ngx_http_mcp_stream_keepalive(st);
+        ngx_http_mcp_listen_resume(st);
 
     } else {
         ngx_http_mcp_stream_notify(st);
@@ -318,6 +319,47 @@ ngx_http_mcp_listen_open(ngx_http_mcp_call_t *call, unsigned kinds,
 failed:
 
     ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+}
+
+
+/* The first of a stream of GET: something has to have the header sent. */
+
+static void
+ngx_http_mcp_listen_resume(ngx_http_mcp_stream_t *st)
+{
+    uint64_t      last[MCP_LISTEN_KINDS];
+    mcp_buf_t     b;
+    mcp_str_t     id;
+    ngx_uint_t    i;
+    mcp_arena_t   arena;
+
+    id = ngx_http_mcp_core_str(&st->call->in.last_event);
+
+    if (mcp_listen_last(&id, last) == MCP_OK) {
+        for (i = 0; i < MCP_LISTEN_KINDS; i++) {
+            st->pending |= (unsigned) (last[i] != st->digest[i]) << i;
+        }
+    }
+
+    if (st->pending) {
+        ngx_http_mcp_stream_notify(st);
+        return;
+    }
+
+    /* older clients take an event without data for a broken message */
+
+    if (mcp_legacy_version(&st->call->version) != 0) {
+        ngx_http_mcp_stream_keepalive(st);
+        return;
+    }
+
+    if (ngx_http_mcp_stream_text(st, &arena) != NGX_OK) {
+        return;
+    }
+
+    mcp_buf_init(&b, &arena, 128);
+    mcp_listen_prime(&b, st->digest);
+    ngx_http_mcp_stream_write(st, &b, 0);
 }
 
 
@@ -456,7 +498,8 @@ ngx_http_mcp_stream_notify(ngx_http_mcp_stream_t *st)
         st->acknowledged = 1;
     }
 
-    mcp_listen_changed(&b, &st->id, st->pending);
+    mcp_listen_changed(&b, &st->id, st->pending,
+                       st->id.len == 0 ? st->digest : NULL);
     st->pending = 0;
 
     ngx_http_mcp_stream_write(st, &b, 0);

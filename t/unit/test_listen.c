@@ -146,19 +146,19 @@ test_events(void **state)
                 "\"_meta\":{" SUB "1e2},\"notifications\":{}}}\n\n");
 
     mcp_buf_init(&b, arena, 0);
-    mcp_listen_changed(&b, &number, 6);
+    mcp_listen_changed(&b, &number, 6, NULL);
     assert_text(&b, EVENT "\"method\":\"notifications/prompts/list_changed\","
                 "\"params\":{\"_meta\":{" SUB "1e2}}}\n\n"
                 EVENT "\"method\":\"notifications/resources/list_changed\","
                 "\"params\":{\"_meta\":{" SUB "1e2}}}\n\n");
 
     mcp_buf_init(&b, arena, 0);
-    mcp_listen_changed(&b, &none, 1);
+    mcp_listen_changed(&b, &none, 1, NULL);
     assert_text(&b, EVENT "\"method\":\"notifications/tools/list_changed\"}"
                 "\n\n");
 
     mcp_buf_init(&b, arena, 0);
-    mcp_listen_changed(&b, &none, 0);
+    mcp_listen_changed(&b, &none, 0, NULL);
     mcp_listen_end(&b, &none);
     assert_int_equal(b.len, 0);
 
@@ -168,6 +168,50 @@ test_events(void **state)
                 "\"resultType\":\"complete\",\"_meta\":{" SUB "\"\\u000a\","
                 "\"io.modelcontextprotocol/serverInfo\":{"
                 "\"name\":\"sentinel\",\"version\":\"0.1.0\"}}}}\n\n");
+}
+
+
+#define MARK  "0123456789abcdef" "0000000000000000" "ffffffffffffffff"
+
+static void
+test_marks(void **state)
+{
+    size_t     i;
+    uint64_t   digest[MCP_LISTEN_KINDS], last[MCP_LISTEN_KINDS];
+    mcp_buf_t  b;
+    mcp_str_t  none = mcp_null_string, text;
+
+    static const char *const  bad[] = {
+        "", "0", MARK "0", "g123456789abcdef" "0000000000000000"
+        "ffffffffffffffff", "0123456789abcdef" "000000000000000 "
+        "ffffffffffffffff", "0123456789ABCDEF" "0000000000000000"
+        "ffffffffffffffff", NULL
+    };
+
+    digest[0] = UINT64_C(0x0123456789abcdef);
+    digest[1] = 0;
+    digest[2] = UINT64_MAX;
+
+    mcp_buf_init(&b, arena, 0);
+    mcp_listen_prime(&b, digest);
+    assert_text(&b, "id: " MARK "\ndata:\n\n");
+
+    /* who heard of the first only must not come back with that mark */
+
+    mcp_buf_init(&b, arena, 0);
+    mcp_listen_changed(&b, &none, 3, digest);
+    assert_text(&b, EVENT "\"method\":\"notifications/tools/list_changed\"}"
+                "\n\nid: " MARK "\n" EVENT
+                "\"method\":\"notifications/prompts/list_changed\"}\n\n");
+
+    text = str(MARK);
+    assert_int_equal(mcp_listen_last(&text, last), MCP_OK);
+    assert_memory_equal(last, digest, sizeof(last));
+
+    for (i = 0; bad[i] != NULL; i++) {
+        text = str(bad[i]);
+        assert_int_equal(mcp_listen_last(&text, last), MCP_ERROR);
+    }
 }
 
 
@@ -270,6 +314,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(test_filter, setup, teardown),
         cmocka_unit_test_setup_teardown(test_events, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_digest, setup, teardown),
     };
 
