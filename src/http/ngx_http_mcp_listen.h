@@ -1,8 +1,9 @@
 
 /*
  * Streams on which clients are told that a list has changed: opened by
- * subscriptions/listen or GET (ngx_http_mcp_listen.c), and then looked after
- * by a clock of the worker (ngx_http_mcp_streams.c).
+ * subscriptions/listen or GET (ngx_http_mcp_listen.c), written to
+ * (ngx_http_mcp_listen_write.c), and looked after by a clock of the worker
+ * (ngx_http_mcp_streams.c).
  */
 
 
@@ -53,19 +54,29 @@ typedef struct {
 /* --- ngx_http_mcp_listen.c ----------------------------------------------- */
 
 
-/*
- * These may close the request; what was posted for its connection
- * is then to be run.
- */
-
-void ngx_http_mcp_stream_notify(ngx_http_mcp_stream_t *st);
-void ngx_http_mcp_stream_keepalive(ngx_http_mcp_stream_t *st);
-void ngx_http_mcp_stream_end(ngx_http_mcp_stream_t *st);
-
 /* What the lists look like to the stream's client now. */
 
 ngx_int_t ngx_http_mcp_stream_digest(ngx_http_mcp_stream_t *st,
     uint64_t *digest);
+
+
+/* --- ngx_http_mcp_listen_write.c ----------------------------------------- */
+
+
+/*
+ * These may close the request; what was posted for its connection is then to
+ * be run.  Nothing is written while the client does not read.
+ */
+
+void ngx_http_mcp_stream_notify(ngx_http_mcp_stream_t *st);
+void ngx_http_mcp_stream_prime(ngx_http_mcp_stream_t *st);
+void ngx_http_mcp_stream_keepalive(ngx_http_mcp_stream_t *st);
+void ngx_http_mcp_stream_end(ngx_http_mcp_stream_t *st);
+
+/* The write handler of its request, and what the end of that calls. */
+
+void ngx_http_mcp_stream_writer(ngx_http_request_t *r);
+void ngx_http_mcp_stream_cleanup(void *data);
 
 
 /* --- ngx_http_mcp_streams.c ---------------------------------------------- */
