@@ -9,6 +9,7 @@ use Sentinel::Load;
 
 my $one = Sentinel::Backend->modern(tools => [qw/echo slow/]);
 my $t = Sentinel::Test->new(backends => [one => $one],
+                            main => "env ASAN_OPTIONS;\nenv UBSAN_OPTIONS;\n",
                             http => Sentinel::Audit->conf(''));
 my $audit = Sentinel::Audit->new($t);
 my ($old, $new);
