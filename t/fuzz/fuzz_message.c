@@ -10,6 +10,7 @@
 
 
 #include "forward.h"
+#include "listen.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -546,6 +547,70 @@ check_forward(const mcp_message_t *m, mcp_arena_t *arena, unsigned choice)
 }
 
 
+/* --- subscriptions/listen ------------------------------------------------- */
+
+
+/* An event whose data is one line of JSON. */
+
+static void
+check_event(const mcp_buf_t *b)
+{
+    json_t               *json;
+    const unsigned char  *end;
+
+    static const char  head[] = "event: message\ndata: ";
+
+    CHECK(!b->failed && b->len > sizeof(head) + 1);
+    CHECK(memcmp(b->data, head, sizeof(head) - 1) == 0);
+
+    end = b->data + b->len - 2;
+    CHECK(memcmp(end, "\n\n", 2) == 0);
+    CHECK(memchr(b->data + sizeof(head) - 1, '\n',
+                 b->len - sizeof(head) - 1) == NULL);
+    CHECK(memchr(b->data, '\r', b->len) == NULL);
+
+    json = json_loadb((char *) b->data + sizeof(head) - 1,
+                      (size_t) (end - b->data) - (sizeof(head) - 1),
+                      JSON_REJECT_DUPLICATES|JSON_ALLOW_NUL, NULL);
+    CHECK(json_is_object(json));
+    json_decref(json);
+}
+
+
+static void
+check_listen(const mcp_message_t *m, mcp_arena_t *arena)
+{
+    unsigned     kinds;
+    mcp_buf_t    b;
+    mcp_fault_t  fault;
+
+    if (m->method != MCP_LISTEN || m->kind != MCP_REQUEST) {
+        return;
+    }
+
+    if (mcp_listen_filter(m, arena, &kinds, &fault) != MCP_OK) {
+        CHECK(fault.code != 0 && fault.message.len != 0);
+        return;
+    }
+
+    CHECK((kinds & ~(unsigned) MCP_LISTEN_ALL) == 0);
+
+    /* jansson has no numbers as large as an id may be */
+
+    if (m->id.data[0] != '"') {
+        return;
+    }
+
+    mcp_buf_init(&b, arena, 0);
+    mcp_listen_acknowledged(&b, &m->id, kinds);
+    check_event(&b);
+
+    mcp_buf_init(&b, arena, 0);
+    mcp_listen_end(&b, &m->id);
+    check_event(&b);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -578,6 +643,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_fields(&m, arena);
         check_headers(&m, arena, choice >> 3);
         check_forward(&m, arena, choice);
+        check_listen(&m, arena);
     }
 
     mcp_arena_destroy(arena);
