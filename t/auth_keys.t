@@ -171,7 +171,12 @@ $t->expect(qr/exited on signal/);
 $t->kill_child($t->manager, 'KILL');
 is ask($one->token({ sub => 'killed' }))->status, 200,
    'and the death of the manager';
+
+# a manager that asked in vain asks again: not in the midst of what follows
+
+$idp->put('/slow', jwks($one, { kty => 'XX' }));
 $idp->start;
+ok await { $t->error_log =~ m{1 keys came from "[^"]*/slow"} }, 'it is back';
 
 # --- an unknown kid --------------------------------------------------------
 
