@@ -96,15 +96,15 @@ mcp_chain_unhex(unsigned char *hash, const mcp_str_t *hex)
 void
 mcp_chain_end(mcp_buf_t *b, size_t start, mcp_chain_t *chain)
 {
-    unsigned char  hex[MCP_RECORD_HEX];
+    unsigned char  prev[sizeof(",\"prev\":\"\"}\n") - 1 + MCP_RECORD_HEX];
 
-    mcp_chain_hex(hex, chain->hash);
+    memcpy(prev, ",\"prev\":\"", 9);
+    mcp_chain_hex(prev + 9, chain->hash);
+    memcpy(prev + 9 + MCP_RECORD_HEX, "\"}\n", 3);
 
     mcp_buf_literal(b, ",\"seq\":");
     mcp_buf_uint(b, chain->seq + 1);
-    mcp_buf_literal(b, ",\"prev\":\"");
-    mcp_buf_append(b, hex, sizeof(hex));
-    mcp_buf_literal(b, "\"}\n");
+    mcp_buf_append(b, prev, sizeof(prev));
 
     if (b->failed) {
         return;

@@ -118,6 +118,10 @@ void ngx_http_mcp_audit_close(ngx_cycle_t *cycle);
 
 int64_t ngx_http_mcp_audit_clock(clockid_t clock);
 
+/* The wall clock at a moment of the monotonic one, which is now. */
+
+int64_t ngx_http_mcp_audit_time(int64_t monotonic);
+
 /* Notes what went wrong, for mcp_ready; logs it every 10 seconds. */
 
 void ngx_http_mcp_audit_complain(ngx_http_mcp_audit_main_conf_t *amcf,

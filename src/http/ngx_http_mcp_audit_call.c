@@ -71,6 +71,7 @@ ngx_http_mcp_audit_gate(ngx_http_mcp_call_t *call, mcp_fault_t *fault)
 
     ngx_http_mcp_audit_describe(call, amcf, &rec);
     rec.kind = MCP_RECORD_INTENT;
+    rec.time = ngx_http_mcp_audit_time(a->began);
     a->time = rec.time;
 
     if (ngx_http_mcp_audit_append(amcf, &rec, a) != NGX_OK) {
@@ -247,7 +248,6 @@ ngx_http_mcp_audit_describe(ngx_http_mcp_call_t *call,
 
     rec->id.data = call->uuid;
     rec->id.len = MCP_RECORD_ID;
-    rec->time = ngx_http_mcp_audit_clock(CLOCK_REALTIME);
     rec->node = ngx_http_mcp_core_str(&amcf->node);
     rec->client = ngx_http_mcp_core_str(&call->client);
     rec->address = ngx_http_mcp_core_str(&call->request->connection->addr_text);
@@ -433,6 +433,7 @@ ngx_http_mcp_audit_log(ngx_http_request_t *r)
 
     ngx_http_mcp_audit_describe(call, amcf, &rec);
     rec.kind = MCP_RECORD_CALL;
+    rec.time = ngx_http_mcp_audit_clock(CLOCK_REALTIME);
     rec.backend_time = -1;
 
     tp = ngx_timeofday();

@@ -46,6 +46,24 @@ ngx_http_mcp_audit_clock(clockid_t clock)
 }
 
 
+int64_t
+ngx_http_mcp_audit_time(int64_t monotonic)
+{
+    static int64_t     apart;
+    static ngx_msec_t  as_of;
+
+    /* clocks are far from free: they are compared once in a millisecond */
+
+    if (apart == 0 || as_of != ngx_current_msec) {
+        apart = ngx_http_mcp_audit_clock(CLOCK_REALTIME)
+                - ngx_http_mcp_audit_clock(CLOCK_MONOTONIC);
+        as_of = ngx_current_msec;
+    }
+
+    return monotonic + apart;
+}
+
+
 void
 ngx_http_mcp_audit_complain(ngx_http_mcp_audit_main_conf_t *amcf,
     ngx_err_t err, const char *what, u_char *name)
