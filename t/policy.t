@@ -375,7 +375,9 @@ $t->modern('resources/read', { uri => 'file:///secret/new' },
 $t->modern('prompts/get', { name => 'fs_audit' },
            headers => { 'X-Roles' => '', 'X-Case' => 'prompt' });
 my $log;
-await { ($log = $t->read('policy.log')) =~ /^prompt/m };
+await { ($log = $t->read('policy.log')) =~ /^$_/m or return 0
+        for qw/denied unknown uri prompt/;
+        1 };
 like $log, qr/^denied denied -32602 fs_write_file$/m, 'a denied call';
 like $log, qr/^unknown invalid -32602 fs_nothing$/m, 'an unknown one';
 like $log, qr{^uri denied -32602 file:///secret/new$}m, 'a denied resource';
