@@ -143,6 +143,8 @@ typedef struct {
     ngx_uint_t                   number;
     off_t                        size;
     off_t                        sent;       /* to the store */
+    off_t                        flushed;    /* on its way to the disk */
+    off_t                        uncached;   /* no longer in the page cache */
     time_t                       since;      /* when there was no more to be
                                                 sent; 0: there is not */
     ngx_uint_t                   open;       /* calls of the head to be read */
@@ -167,6 +169,15 @@ time_t ngx_http_mcp_audit_steady(void);
 /* ngx_http_mcp_audit_sweep.c: ends the chain if its process is no more */
 
 void ngx_http_mcp_audit_sweep(ngx_http_mcp_audit_main_conf_t *amcf,
+    ngx_http_mcp_audit_segment_t *seg);
+
+
+/*
+ * ngx_http_mcp_audit_cache.c: to be called once a second for each segment;
+ * what is written and not read soon need not stay in the page cache.
+ */
+
+void ngx_http_mcp_audit_uncache(ngx_http_mcp_audit_main_conf_t *amcf,
     ngx_http_mcp_audit_segment_t *seg);
 
 

@@ -20,6 +20,7 @@ typedef struct {
     ngx_pool_t                  *pool;       /* of the segments */
     ngx_array_t                  segments;   /* ..._segment_t, by name */
     off_t                        bytes;
+    time_t                       uncached;
     ngx_event_t                  tick;
     unsigned                     locked:1;
 } ngx_http_mcp_audit_manager_t;
@@ -131,6 +132,14 @@ ngx_http_mcp_audit_tick(ngx_event_t *ev)
 
     } else if (m->amcf->retention != 0) {
         ngx_http_mcp_audit_remove_old(m);
+    }
+
+    if (m->uncached != ngx_time()) {
+        m->uncached = ngx_time();
+
+        for (i = 0; i < m->segments.nelts; i++) {
+            ngx_http_mcp_audit_uncache(m->amcf, &seg[i]);
+        }
     }
 }
 
@@ -372,6 +381,8 @@ ngx_http_mcp_audit_mark(ngx_array_t *segments, ngx_array_t *old)
                 seg[i].head = was[k].head;
                 seg[i].tail = was[k].tail;
                 seg[i].sent = was[k].sent;
+                seg[i].flushed = was[k].flushed;
+                seg[i].uncached = was[k].uncached;
                 seg[i].grown = seg[i].size == was[k].size ? was[k].grown
                                                           : seg[i].grown;
                 seg[i].since = was[k].since;
