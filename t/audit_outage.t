@@ -45,17 +45,9 @@ sub calls {
 
 sub stored {
     my ($name, @markers) = @_;
-    my (%have, @wrong);
 
-    await {
-        %have = ();
-        $have{$_}++ for $pg->rows("SELECT arguments->>'marker' FROM
-            mcp_audit.calls WHERE outcome = 'ok'");
-        !grep { ($have{$_} // 0) != 1 } @markers;
-    } 60;
-
-    @wrong = grep { ($have{$_} // 0) != 1 } @markers;
-    is_deeply \@wrong, [], "$name: all rows come, once";
+    is_deeply [ Sentinel::Audit->not_once($pg, @markers) ], [],
+        "$name: all rows come, once";
 }
 
 

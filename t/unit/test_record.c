@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <setjmp.h>
 #include <cmocka.h>
@@ -618,31 +617,6 @@ test_strings(void **state)
 }
 
 
-static void
-test_numbers(void **state)
-{
-    char       text[24];
-    uint64_t   n;
-    mcp_buf_t  b;
-
-    mcp_buf_init(&b, arena, 64);
-
-    for (n = 0; n < 100000; n++) {
-        b.len = 0;
-        mcp_buf_uint(&b, n);
-        assert_int_equal(b.len, snprintf(text, sizeof(text), "%lu", n));
-        assert_memory_equal(b.data, text, b.len);
-    }
-
-    for (n = UINT64_MAX; n > 1; n = n / 3 * 2) {
-        b.len = 0;
-        mcp_buf_uint(&b, n);
-        assert_int_equal(b.len, snprintf(text, sizeof(text), "%lu", n));
-        assert_memory_equal(b.data, text, b.len);
-    }
-}
-
-
 int
 main(void)
 {
@@ -652,7 +626,6 @@ main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_segment),

@@ -7,6 +7,8 @@ package Sentinel::Audit;
 #   $audit->lines                              hashes, in the order of files
 #   $audit->rows                               { id => merged halves }
 #   $audit->row(qr/marker/)                    whose arguments match
+#   Sentinel::Audit->not_once($pg, @markers)   those of answered calls that do
+#                                              not get one row in the store
 #   $audit->problems                           what breaks the rules: chains,
 #                                              halves without the other, twice
 
@@ -135,6 +137,22 @@ sub problems {
     }
 
     return @problems;
+}
+
+
+sub not_once {
+    my ($class, $pg, @markers) = @_;
+    my (%have, @wrong);
+
+    await {
+        %have = ();
+        $have{$_}++ for $pg->rows("SELECT arguments->>'marker' FROM
+            mcp_audit.calls WHERE outcome = 'ok'");
+        @wrong = grep { ($have{$_} // 0) != 1 } @markers;
+        !@wrong;
+    } 60;
+
+    return @wrong;
 }
 
 1;
