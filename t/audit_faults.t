@@ -118,6 +118,26 @@ $t->run->wait_catalog('echo');
 complete($audit, 'all killed, started again');
 is $t->call('echo', { message => 'again' })->text, 'again', 'it serves';
 
+# the master alone: what it leaves behind ends by itself, after its calls, and
+# does not stand in the way of the next start
+
+@calls = map { $t->call('slow', { seconds => 1, marker => 'm' . ++$n },
+                        send => 1) } 1 .. 4;
+await { my %e = map { $_ => 1 } executed();
+        4 == grep { $e{"m$_"} } $n - 3 .. $n };
+@all = $t->children(qr/^nginx:/);
+kill KILL => $t->master;
+is_deeply [ map { $_->response->text } @calls ], [ ('at last') x 4 ],
+    'the master killed: calls are answered';
+ok await { !grep { -d "/proc/$_" && Sentinel::Process::slurp("/proc/$_/stat")
+                                    !~ /\) Z/ } @all },
+    'then what it left behind ends';
+await { !$t->{process}->alive };
+delete $t->{process};
+$t->run->wait_catalog('echo');
+complete($audit, 'the master killed, started again');
+is $t->call('echo', { message => 'anew' })->text, 'anew', 'it serves';
+
 # a torn line, a head that was never written, a file that is no segment
 
 my ($segment) = grep { Sentinel::Process::slurp($_) =~ /m$n/ }

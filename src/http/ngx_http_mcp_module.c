@@ -11,6 +11,7 @@
 
 static ngx_int_t ngx_http_mcp_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mcp_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_mcp_init_process(ngx_cycle_t *cycle);
 static void *ngx_http_mcp_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_mcp_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_mcp_create_loc_conf(ngx_conf_t *cf);
@@ -153,13 +154,47 @@ ngx_module_t  ngx_http_mcp_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     ngx_http_mcp_discovery_init_module,    /* init module */
-    ngx_http_mcp_discovery_init_process,   /* init process */
+    ngx_http_mcp_init_process,             /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+/*
+ * Without the master nobody takes the place of a process that dies, and a new
+ * configuration reaches none: so they end then, as on its "quit", and leave
+ * their sockets to the next start.
+ */
+
+static ngx_int_t
+ngx_http_mcp_init_process(ngx_cycle_t *cycle)
+{
+#if (NGX_LINUX)
+
+    if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_HELPER)
+    {
+        if (prctl(PR_SET_PDEATHSIG, ngx_signal_value(NGX_SHUTDOWN_SIGNAL), 0,
+                  0, 0)
+            == -1)
+        {
+            ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                          "prctl(PR_SET_PDEATHSIG) failed");
+
+        } else if (getppid() != ngx_parent) {
+
+            /* it was before */
+
+            ngx_quit = 1;
+        }
+    }
+
+#endif
+
+    return ngx_http_mcp_discovery_init_process(cycle);
+}
 
 
 static void *
