@@ -277,4 +277,35 @@ for (['mcp_audit on;', qr/"mcp_audit" in .*:\d+ needs a place.*_spool/],
     like $text, $said, 'why';
 }
 
+# folders that only root may enter are no place for workers, who are not; who
+# is not root finds out when nginx opens a file there
+
+my $private = File::Temp::tempdir('sentinel-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $mine = Sentinel::Test->new(backends => [one => $one],
+                               http => "mcp_audit_spool $private/a/b;");
+mkdir "$private/a", 0755;
+chmod $> == 0 ? 0700 : 0500, $private, "$private/a";
+my ($status, $text) = $mine->check;
+isnt $status, 0, 'a spool that workers cannot get at is refused';
+like $text, $> == 0 ? qr/_spool" in .*:\d+: the user ".*"$private\/a\/b"/
+                    : qr/Permission denied/, 'why';
+
+if ($> == 0) {
+    $mine->write('nginx.conf', "user root;\n" . $mine->read('nginx.conf'));
+    ($status) = $mine->check;
+    is $status, 0, 'if they are root, it is not';
+
+    ($t, $audit) = gateway();
+    $t->expect(qr/_spool" in .*: the user/);
+    $t->configure(http => "mcp_audit_spool $private/a/b;");
+    $t->{process}->signal('HUP');
+    ok $t->wait_log(qr/_spool" in .*: the user/), 'nor is it on a reload';
+    is $t->call('one_echo', { message => 'x' })->text, 'x', 'which fails';
+    $t->stop;
+}
+
+chmod 0755, $private, "$private/a";
+($status) = $mine->check;
+is $status, 0, 'nor if they can';
+
 done_testing;

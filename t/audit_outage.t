@@ -98,6 +98,20 @@ ok $t->wait_log(qr/the store refuses rows.*native/, 60), 'a column is gone';
 @markers = (@markers, calls($t, 30));
 $pg->query('ALTER TABLE mcp_audit.calls RENAME COLUMN nothing TO native');
 stored('it is back', @markers);
+
+# a disk that is full is not the rows' fault: none is given up
+
+$pg->query(q{CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN RAISE ''could not extend file'' USING ERRCODE = ''53100''; END';
+    CREATE TRIGGER full_disk BEFORE INSERT ON mcp_audit.calls
+    EXECUTE FUNCTION public.full()});
+@markers = calls($t);
+ok $t->wait_log(qr/the store refuses rows.*could not extend/, 60),
+    'no room in the database';
+@markers = (@markers, calls($t));
+$pg->query('DROP TRIGGER full_disk ON mcp_audit.calls');
+stored('there is room again', @markers);
+is $audit->dead, '', 'no dead letters';
 calm($t, 'the store refuses rows', 'refused');
 $t->stop;
 

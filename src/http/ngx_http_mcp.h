@@ -992,6 +992,14 @@ ngx_int_t ngx_http_mcp_audit_answer(ngx_http_mcp_call_t *call);
 
 void ngx_http_mcp_audit_status(ngx_http_request_t *r, mcp_buf_t *b);
 
+/*
+ * ngx_http_mcp_audit_module.c: NGX_ERROR, and logged: workers could not write
+ * to the spool.
+ */
+
+ngx_int_t ngx_http_mcp_audit_check(ngx_http_mcp_main_conf_t *mmcf,
+    ngx_log_t *log);
+
 /* ngx_http_mcp_audit_manager.c: what the manager does for the spool */
 
 void ngx_http_mcp_audit_manager(ngx_cycle_t *cycle);

@@ -53,6 +53,7 @@ struct ngx_http_mcp_audit_call_s {
 
 typedef struct {
     ngx_path_t                  *path;       /* NULL: no spool */
+    ngx_core_conf_t             *ccf;        /* says who workers are */
     off_t                        size;
     off_t                        segment;
     time_t                       rotate;

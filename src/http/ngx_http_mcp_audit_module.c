@@ -402,6 +402,8 @@ ngx_http_mcp_audit_spool_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     path->conf_file = cf->conf_file->file.name.data;
     path->line = cf->conf_file->line;
     amcf->path = path;
+    amcf->ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                                 ngx_core_module);
 
     if (ngx_add_path(cf, &amcf->path) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -466,4 +468,93 @@ ngx_http_mcp_audit_redact_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     amcf->redact.glob = glob;
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * In the master, when nginx has made the folder: can its workers, who may be
+ * somebody else, get at it?  Where that cannot be known it is left to them.
+ */
+
+static ngx_err_t
+ngx_http_mcp_audit_accessible(ngx_http_mcp_audit_main_conf_t *amcf,
+    ngx_log_t *log)
+{
+    int               n;
+    gid_t            *groups;
+    ngx_err_t         err;
+    ngx_core_conf_t  *ccf;
+
+    ccf = amcf->ccf;
+    err = 0;
+
+    n = getgroups(0, NULL);
+    groups = ngx_alloc((n > 0 ? n : 1) * sizeof(gid_t), log);
+
+    if (groups == NULL) {
+        return 0;
+    }
+
+    if (n == -1 || getgroups(n, groups) == -1) {
+        ngx_free(groups);
+        return 0;
+    }
+
+    if (initgroups(ccf->username, ccf->group) == 0
+        && setegid(ccf->group) == 0 && seteuid(ccf->user) == 0)
+    {
+        if (faccessat(AT_FDCWD, (char *) amcf->path->name.data,
+                      R_OK|W_OK|X_OK, AT_EACCESS)
+            == -1)
+        {
+            err = ngx_errno;
+        }
+    }
+
+    if (seteuid(0) == -1 || setegid(getgid()) == -1
+        || setgroups(n, groups) == -1)
+    {
+        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                      "cannot be the superuser again");
+        exit(2);
+    }
+
+    ngx_free(groups);
+
+    return err;
+}
+
+
+ngx_int_t
+ngx_http_mcp_audit_check(ngx_http_mcp_main_conf_t *mmcf, ngx_log_t *log)
+{
+    ngx_err_t                        err;
+    ngx_http_mcp_audit_main_conf_t  *amcf;
+
+    if (mmcf->ctx == NULL) {
+        return NGX_OK;
+    }
+
+    amcf = mmcf->ctx->main_conf[ngx_http_mcp_audit_module.ctx_index];
+
+    /* nginx itself will open a file in it, as who it is */
+
+    if (amcf->path == NULL || geteuid() != 0 || amcf->ccf->user == 0) {
+        return NGX_OK;
+    }
+
+    err = ngx_http_mcp_audit_accessible(amcf, log);
+
+    if (err == 0) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, log, err,
+                  "\"mcp_audit_spool\" in %s:%ui: the user \"%s\", which "
+                  "workers run as, cannot write to \"%V\", or not enter a "
+                  "folder above it; let it, or choose another place",
+                  amcf->path->conf_file, amcf->path->line, amcf->ccf->username,
+                  &amcf->path->name);
+
+    return NGX_ERROR;
 }

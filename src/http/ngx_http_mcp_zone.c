@@ -94,6 +94,12 @@ ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data)
     shpool = (ngx_slab_pool_t *) zone->shm.addr;
     mmcf->shpool = shpool;
 
+    /* nginx has made all folders now, and may still refuse the configuration */
+
+    if (ngx_http_mcp_audit_check(mmcf, zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (omcf || zone->shm.exists) {
 
         sh = omcf ? omcf->sh : shpool->data;
