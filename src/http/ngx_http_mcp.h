@@ -21,6 +21,7 @@
 #include "message.h"
 #include "relay.h"
 #include "reply.h"
+#include "ring.h"
 #include "seal.h"
 #include "session.h"
 #include "sse.h"
@@ -151,10 +152,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                   magic;
     ngx_atomic_t                 next_id;    /* of requests to backends */
-    ngx_atomic_t                 ended;      /* nodes in the tree below */
-    ngx_rbtree_t                 rbtree;     /* sessions that were deleted */
-    ngx_rbtree_node_t            sentinel;
-    ngx_queue_t                  queue;      /* ... by age */
+    mcp_ring_t                  *ended;      /* sessions that were deleted */
     ngx_queue_t                  peers;
     ngx_atomic_t                 cancel_seq; /* of keys put into the ring */
     uint64_t                     cancel[NGX_HTTP_MCP_CANCEL_RING];
@@ -234,6 +232,11 @@ ngx_int_t ngx_http_mcp_session_end(ngx_http_mcp_main_conf_t *mmcf,
     mcp_session_t *session);
 ngx_uint_t ngx_http_mcp_session_ended(ngx_http_mcp_main_conf_t *mmcf,
     mcp_session_t *session);
+
+/* A ring of src/core in the zone; NULL: there is no room. */
+
+mcp_ring_t *ngx_http_mcp_ring_create(ngx_slab_pool_t *shpool, size_t size,
+    size_t key_len, size_t len);
 
 
 /* --- backends: ngx_http_mcp_backend.c ------------------------------------ */
@@ -517,7 +520,8 @@ ngx_int_t ngx_http_mcp_scope_gate(ngx_http_mcp_call_t *call,
 
 /* ngx_http_mcp_auth_zone.c: keys and tokens in shared memory */
 
-ngx_int_t ngx_http_mcp_auth_create_zone(ngx_http_mcp_main_conf_t *mmcf);
+ngx_int_t ngx_http_mcp_auth_create_zone(ngx_http_mcp_main_conf_t *mmcf,
+    size_t size);
 ngx_int_t ngx_http_mcp_auth_init_zone(ngx_http_mcp_main_conf_t *mmcf,
     ngx_log_t *log);
 

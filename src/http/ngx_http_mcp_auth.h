@@ -62,13 +62,8 @@ struct ngx_http_mcp_auth_sh_s {
     ngx_uint_t                   magic;
     ngx_queue_t                  keys;       /* ngx_http_mcp_keys_sh_t */
 
-    /* tokens that were verified: ngx_http_mcp_auth_seen.c */
-
-    ngx_rbtree_t                 rbtree;
-    ngx_rbtree_node_t            sentinel;
-    ngx_queue_t                  tokens;     /* the one used last is first */
-    size_t                       size;       /* of them all, in bytes */
-    size_t                       max;
+    mcp_ring_t                  *seen;       /* tokens that were verified:
+                                                ngx_http_mcp_auth_seen.c */
 };
 
 
@@ -231,7 +226,7 @@ void ngx_http_mcp_entry_release(ngx_http_mcp_entry_t *entry);
 
 #define NGX_HTTP_MCP_DIGEST  32
 
-void ngx_http_mcp_seen_init(ngx_http_mcp_main_conf_t *mmcf);
+ngx_int_t ngx_http_mcp_seen_init(ngx_http_mcp_main_conf_t *mmcf, size_t size);
 
 /* NGX_OK: its payload, from the pool of the entry; key and alg are set. */
 

@@ -15,121 +15,25 @@
                                             asked for, with any leeway */
 
 
+#define NGX_HTTP_MCP_SEEN_USUAL    512
+
+
 typedef struct {
-    ngx_rbtree_node_t            node;       /* key: of the digest */
-    ngx_queue_t                  queue;
-    u_char                       digest[NGX_HTTP_MCP_DIGEST];
     u_char                       key[MCP_JWK_ID];
-    unsigned                     alg;
-    time_t                       expires;
-    size_t                       len;
-    u_char                       payload[1];
-} ngx_http_mcp_seen_t;
+    ngx_uint_t                   alg;
+    int64_t                      expires;    /* s since 1970 */
+} ngx_http_mcp_seen_t;                       /* the payload is behind it */
 
 
-static void
-ngx_http_mcp_seen_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
-    ngx_rbtree_node_t *sentinel)
+ngx_int_t
+ngx_http_mcp_seen_init(ngx_http_mcp_main_conf_t *mmcf, size_t size)
 {
-    ngx_rbtree_node_t    **p;
-    ngx_http_mcp_seen_t   *seen, *at;
+    mmcf->sh->auth->seen = ngx_http_mcp_ring_create(mmcf->shpool,
+                                  size / NGX_HTTP_MCP_SEEN_PART,
+                                  NGX_HTTP_MCP_DIGEST,
+                                  NGX_HTTP_MCP_SEEN_USUAL);
 
-    for ( ;; ) {
-
-        if (node->key != temp->key) {
-            p = (node->key < temp->key) ? &temp->left : &temp->right;
-
-        } else {
-            seen = (ngx_http_mcp_seen_t *) node;
-            at = (ngx_http_mcp_seen_t *) temp;
-
-            p = (ngx_memcmp(seen->digest, at->digest, NGX_HTTP_MCP_DIGEST) < 0)
-                ? &temp->left : &temp->right;
-        }
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
-void
-ngx_http_mcp_seen_init(ngx_http_mcp_main_conf_t *mmcf)
-{
-    struct ngx_http_mcp_auth_sh_s  *sh;
-
-    sh = mmcf->sh->auth;
-
-    ngx_rbtree_init(&sh->rbtree, &sh->sentinel, ngx_http_mcp_seen_insert);
-    ngx_queue_init(&sh->tokens);
-    sh->max = (mmcf->shpool->end - (u_char *) mmcf->shpool)
-              / NGX_HTTP_MCP_SEEN_PART;
-}
-
-
-static ngx_rbtree_key_t
-ngx_http_mcp_seen_key(const u_char *digest)
-{
-    ngx_rbtree_key_t  key;
-
-    ngx_memcpy(&key, digest, sizeof(ngx_rbtree_key_t));
-
-    return key;
-}
-
-
-static ngx_http_mcp_seen_t *
-ngx_http_mcp_seen_lookup(struct ngx_http_mcp_auth_sh_s *sh,
-    const u_char *digest)
-{
-    ngx_int_t             rc;
-    ngx_rbtree_key_t      key;
-    ngx_rbtree_node_t    *node, *sentinel;
-    ngx_http_mcp_seen_t  *seen;
-
-    key = ngx_http_mcp_seen_key(digest);
-    node = sh->rbtree.root;
-    sentinel = sh->rbtree.sentinel;
-
-    while (node != sentinel) {
-
-        if (key != node->key) {
-            node = (key < node->key) ? node->left : node->right;
-            continue;
-        }
-
-        seen = (ngx_http_mcp_seen_t *) node;
-
-        rc = ngx_memcmp(digest, seen->digest, NGX_HTTP_MCP_DIGEST);
-        if (rc == 0) {
-            return seen;
-        }
-
-        node = (rc < 0) ? node->left : node->right;
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_http_mcp_seen_free(ngx_http_mcp_main_conf_t *mmcf,
-    ngx_http_mcp_seen_t *seen)
-{
-    mmcf->sh->auth->size -= sizeof(ngx_http_mcp_seen_t) + seen->len;
-
-    ngx_queue_remove(&seen->queue);
-    ngx_rbtree_delete(&mmcf->sh->auth->rbtree, &seen->node);
-    ngx_slab_free_locked(mmcf->shpool, seen);
+    return mmcf->sh->auth->seen ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -137,46 +41,48 @@ ngx_int_t
 ngx_http_mcp_seen_find(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_entry_t *entry, const u_char *digest, mcp_str_t *payload)
 {
-    ngx_http_mcp_seen_t            *seen;
-    struct ngx_http_mcp_auth_sh_s  *sh;
+    size_t                len;
+    ngx_int_t             rc;
+    const u_char         *p;
+    ngx_http_mcp_seen_t   seen;
 
     if (mmcf->sh == NULL) {
         return NGX_DECLINED;
     }
 
-    sh = mmcf->sh->auth;
+    rc = NGX_DECLINED;
 
     ngx_shmtx_lock(&mmcf->shpool->mutex);
 
-    seen = ngx_http_mcp_seen_lookup(sh, digest);
+    p = mcp_ring_find(mmcf->sh->auth->seen, digest, &len);
 
-    if (seen == NULL) {
-        ngx_shmtx_unlock(&mmcf->shpool->mutex);
-        return NGX_DECLINED;
+    if (p == NULL) {
+        goto done;
     }
 
-    if (seen->expires + NGX_HTTP_MCP_SEEN_PAST < ngx_time()) {
-        ngx_http_mcp_seen_free(mmcf, seen);
-        ngx_shmtx_unlock(&mmcf->shpool->mutex);
-        return NGX_DECLINED;
+    ngx_memcpy(&seen, p, sizeof(ngx_http_mcp_seen_t));
+
+    if (seen.expires + NGX_HTTP_MCP_SEEN_PAST < ngx_time()) {
+        goto done;
     }
 
-    ngx_queue_remove(&seen->queue);
-    ngx_queue_insert_head(&sh->tokens, &seen->queue);
+    payload->len = len - sizeof(ngx_http_mcp_seen_t);
+    payload->data = ngx_pnalloc(entry->pool, payload->len);
 
-    ngx_memcpy(entry->key, seen->key, MCP_JWK_ID);
-    entry->alg = seen->alg;
-
-    payload->len = seen->len;
-    payload->data = ngx_pnalloc(entry->pool, seen->len);
-
-    if (payload->data != NULL) {
-        ngx_memcpy(payload->data, seen->payload, seen->len);
+    if (payload->data == NULL) {
+        goto done;
     }
+
+    ngx_memcpy(payload->data, p + sizeof(ngx_http_mcp_seen_t), payload->len);
+    ngx_memcpy(entry->key, seen.key, MCP_JWK_ID);
+    entry->alg = seen.alg;
+    rc = NGX_OK;
+
+done:
 
     ngx_shmtx_unlock(&mmcf->shpool->mutex);
 
-    return payload->data ? NGX_OK : NGX_DECLINED;
+    return rc;
 }
 
 
@@ -185,58 +91,27 @@ ngx_http_mcp_seen_add(ngx_http_mcp_main_conf_t *mmcf,
     ngx_http_mcp_entry_t *entry, const u_char *digest,
     const mcp_str_t *payload)
 {
-    size_t                          size;
-    ngx_uint_t                      i;
-    ngx_queue_t                    *q;
-    ngx_http_mcp_seen_t            *seen;
-    struct ngx_http_mcp_auth_sh_s  *sh;
+    mcp_str_t            part[2];
+    ngx_http_mcp_seen_t  seen;
 
     if (mmcf->sh == NULL || payload->len > NGX_HTTP_MCP_SEEN_PAYLOAD) {
         return;
     }
 
-    sh = mmcf->sh->auth;
-    size = sizeof(ngx_http_mcp_seen_t) + payload->len;
+    ngx_memzero(&seen, sizeof(ngx_http_mcp_seen_t));
+    ngx_memcpy(seen.key, entry->key, MCP_JWK_ID);
+    seen.alg = entry->alg;
+    seen.expires = entry->token.expires;
+
+    part[0].data = (u_char *) &seen;
+    part[0].len = sizeof(ngx_http_mcp_seen_t);
+    part[1] = *payload;
+
+    /* one that finds no room is verified anew where it comes again */
 
     ngx_shmtx_lock(&mmcf->shpool->mutex);
 
-    if (ngx_http_mcp_seen_lookup(sh, digest) != NULL) {
-        ngx_shmtx_unlock(&mmcf->shpool->mutex);
-        return;
-    }
-
-    /* those that were used least recently give way, but not all at once */
-
-    seen = NULL;
-
-    for (i = 0; i < 16; i++) {
-
-        if (sh->size + size <= sh->max) {
-            seen = ngx_slab_alloc_locked(mmcf->shpool, size);
-        }
-
-        if (seen != NULL || ngx_queue_empty(&sh->tokens)) {
-            break;
-        }
-
-        q = ngx_queue_last(&sh->tokens);
-        ngx_http_mcp_seen_free(mmcf, ngx_queue_data(q, ngx_http_mcp_seen_t,
-                                                    queue));
-    }
-
-    if (seen != NULL) {
-        seen->node.key = ngx_http_mcp_seen_key(digest);
-        ngx_memcpy(seen->digest, digest, NGX_HTTP_MCP_DIGEST);
-        ngx_memcpy(seen->key, entry->key, MCP_JWK_ID);
-        seen->alg = entry->alg;
-        seen->expires = entry->token.expires;
-        seen->len = payload->len;
-        ngx_memcpy(seen->payload, payload->data, payload->len);
-
-        ngx_rbtree_insert(&sh->rbtree, &seen->node);
-        ngx_queue_insert_head(&sh->tokens, &seen->queue);
-        sh->size += size;
-    }
+    (void) mcp_ring_put(mmcf->sh->auth->seen, digest, part, 2);
 
     ngx_shmtx_unlock(&mmcf->shpool->mutex);
 }

@@ -10,7 +10,7 @@ static ngx_http_mcp_keys_sh_t *ngx_http_mcp_keys_find(
 
 
 ngx_int_t
-ngx_http_mcp_auth_create_zone(ngx_http_mcp_main_conf_t *mmcf)
+ngx_http_mcp_auth_create_zone(ngx_http_mcp_main_conf_t *mmcf, size_t size)
 {
     struct ngx_http_mcp_auth_sh_s  *sh;
 
@@ -23,9 +23,8 @@ ngx_http_mcp_auth_create_zone(ngx_http_mcp_main_conf_t *mmcf)
     ngx_queue_init(&sh->keys);
 
     mmcf->sh->auth = sh;
-    ngx_http_mcp_seen_init(mmcf);
 
-    return NGX_OK;
+    return ngx_http_mcp_seen_init(mmcf, size);
 }
 
 

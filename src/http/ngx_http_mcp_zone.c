@@ -20,14 +20,7 @@
 #define NGX_HTTP_MCP_CATALOG_MAGIC  0x4d434301
 
 #define NGX_HTTP_MCP_LIMITS_PART    8    /* of the zone is for mcp_limit */
-
-
-typedef struct {
-    ngx_rbtree_node_t            node;       /* key: the uid's first bytes */
-    ngx_queue_t                  queue;
-    time_t                       expires;
-    u_char                       uid[MCP_SESSION_UID];
-} ngx_http_mcp_ended_t;
+#define NGX_HTTP_MCP_ENDED_PART     4    /* ... for sessions that have ended */
 
 
 static ngx_int_t ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data);
@@ -38,10 +31,6 @@ static ngx_int_t ngx_http_mcp_init_peers(ngx_http_mcp_main_conf_t *mmcf,
     ngx_log_t *log);
 static ngx_http_mcp_peer_t *ngx_http_mcp_find_peer(
     ngx_http_mcp_main_conf_t *mmcf, ngx_str_t *identity);
-static void ngx_http_mcp_ended_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-static void ngx_http_mcp_ended_free(ngx_http_mcp_main_conf_t *mmcf,
-    ngx_http_mcp_ended_t *ended);
 
 
 char *
@@ -132,15 +121,18 @@ ngx_http_mcp_init_zone(ngx_shm_zone_t *zone, void *data)
     sh->magic = NGX_HTTP_MCP_MAGIC;
     sh->next_id = 1;
 
-    ngx_rbtree_init(&sh->rbtree, &sh->sentinel, ngx_http_mcp_ended_insert);
-    ngx_queue_init(&sh->queue);
     ngx_queue_init(&sh->peers);
     ngx_queue_init(&sh->switches);
     sh->switched = 1;
     sh->saved = 1;
 
-    if (ngx_http_mcp_init_limits(shpool, sh, zone->shm.size) != NGX_OK
-        || ngx_http_mcp_auth_create_zone(mmcf) != NGX_OK)
+    sh->ended = ngx_http_mcp_ring_create(shpool,
+                                  zone->shm.size / NGX_HTTP_MCP_ENDED_PART,
+                                  MCP_SESSION_UID, 0);
+
+    if (sh->ended == NULL
+        || ngx_http_mcp_init_limits(shpool, sh, zone->shm.size) != NGX_OK
+        || ngx_http_mcp_auth_create_zone(mmcf, zone->shm.size) != NGX_OK)
     {
         goto too_small;
     }
@@ -172,6 +164,22 @@ too_small:
     ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                   "\"mcp_zone\" is too small, make it larger");
     return NGX_ERROR;
+}
+
+
+mcp_ring_t *
+ngx_http_mcp_ring_create(ngx_slab_pool_t *shpool, size_t size, size_t key_len,
+    size_t len)
+{
+    mcp_ring_t  *ring;
+
+    ring = ngx_slab_calloc(shpool, size);
+
+    if (ring == NULL || mcp_ring_init(ring, size, key_len, len) != MCP_OK) {
+        return NULL;
+    }
+
+    return ring;
 }
 
 
@@ -394,158 +402,26 @@ ngx_http_mcp_peer_error(ngx_http_mcp_main_conf_t *mmcf,
 /* --- sessions that clients deleted --------------------------------------- */
 
 
-static ngx_rbtree_key_t
-ngx_http_mcp_ended_key(const u_char *uid)
-{
-    ngx_rbtree_key_t  key;
-
-    ngx_memcpy(&key, uid, sizeof(ngx_rbtree_key_t));
-
-    return key;
-}
-
-
-static ngx_http_mcp_ended_t *
-ngx_http_mcp_ended_find(ngx_http_mcp_shctx_t *sh, const u_char *uid)
-{
-    ngx_int_t              rc;
-    ngx_rbtree_key_t       key;
-    ngx_rbtree_node_t     *node, *sentinel;
-    ngx_http_mcp_ended_t  *ended;
-
-    key = ngx_http_mcp_ended_key(uid);
-    node = sh->rbtree.root;
-    sentinel = sh->rbtree.sentinel;
-
-    while (node != sentinel) {
-
-        if (key != node->key) {
-            node = (key < node->key) ? node->left : node->right;
-            continue;
-        }
-
-        ended = (ngx_http_mcp_ended_t *) node;
-
-        rc = ngx_memcmp(uid, ended->uid, MCP_SESSION_UID);
-        if (rc == 0) {
-            return ended;
-        }
-
-        node = (rc < 0) ? node->left : node->right;
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_http_mcp_ended_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
-    ngx_rbtree_node_t *sentinel)
-{
-    ngx_rbtree_node_t     **p;
-    ngx_http_mcp_ended_t   *ended, *at;
-
-    for ( ;; ) {
-
-        if (node->key != temp->key) {
-            p = (node->key < temp->key) ? &temp->left : &temp->right;
-
-        } else {
-            ended = (ngx_http_mcp_ended_t *) node;
-            at = (ngx_http_mcp_ended_t *) temp;
-
-            p = (ngx_memcmp(ended->uid, at->uid, MCP_SESSION_UID) < 0)
-                ? &temp->left : &temp->right;
-        }
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
-static void
-ngx_http_mcp_ended_free(ngx_http_mcp_main_conf_t *mmcf,
-    ngx_http_mcp_ended_t *ended)
-{
-    ngx_queue_remove(&ended->queue);
-    ngx_rbtree_delete(&mmcf->sh->rbtree, &ended->node);
-    ngx_slab_free_locked(mmcf->shpool, ended);
-    mmcf->sh->ended--;
-}
-
+/* Where there is no more room, the oldest give way. */
 
 ngx_int_t
 ngx_http_mcp_session_end(ngx_http_mcp_main_conf_t *mmcf,
     mcp_session_t *session)
 {
-    ngx_uint_t             i;
-    ngx_queue_t           *q;
-    ngx_http_mcp_shctx_t  *sh;
-    ngx_http_mcp_ended_t  *ended, *old;
+    int     rc;
+    size_t  len;
 
-    sh = mmcf->sh;
+    rc = MCP_OK;
 
     ngx_shmtx_lock(&mmcf->shpool->mutex);
 
-    if (ngx_http_mcp_ended_find(sh, session->uid)) {
-        ngx_shmtx_unlock(&mmcf->shpool->mutex);
-        return NGX_OK;
+    if (mcp_ring_find(mmcf->sh->ended, session->uid, &len) == NULL) {
+        rc = mcp_ring_put(mmcf->sh->ended, session->uid, NULL, 0);
     }
-
-    /* a few that have expired make room; the queue is in the order of end */
-
-    for (i = 0; i < 2 && !ngx_queue_empty(&sh->queue); i++) {
-
-        q = ngx_queue_head(&sh->queue);
-        old = ngx_queue_data(q, ngx_http_mcp_ended_t, queue);
-
-        if (old->expires > ngx_time()) {
-            break;
-        }
-
-        ngx_http_mcp_ended_free(mmcf, old);
-    }
-
-    ended = ngx_slab_calloc_locked(mmcf->shpool, sizeof(ngx_http_mcp_ended_t));
-
-    if (ended == NULL && !ngx_queue_empty(&sh->queue)) {
-
-        /* the oldest gives way: an ended session is no proof of anything */
-
-        q = ngx_queue_head(&sh->queue);
-        ngx_http_mcp_ended_free(mmcf, ngx_queue_data(q, ngx_http_mcp_ended_t,
-                                                     queue));
-
-        ended = ngx_slab_calloc_locked(mmcf->shpool,
-                                       sizeof(ngx_http_mcp_ended_t));
-    }
-
-    if (ended == NULL) {
-        ngx_shmtx_unlock(&mmcf->shpool->mutex);
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(ended->uid, session->uid, MCP_SESSION_UID);
-    ended->expires = (time_t) session->expires;
-    ended->node.key = ngx_http_mcp_ended_key(session->uid);
-
-    ngx_rbtree_insert(&sh->rbtree, &ended->node);
-    ngx_queue_insert_tail(&sh->queue, &ended->queue);
-    sh->ended++;
 
     ngx_shmtx_unlock(&mmcf->shpool->mutex);
 
-    return NGX_OK;
+    return rc == MCP_OK ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -553,15 +429,16 @@ ngx_uint_t
 ngx_http_mcp_session_ended(ngx_http_mcp_main_conf_t *mmcf,
     mcp_session_t *session)
 {
+    size_t      len;
     ngx_uint_t  ended;
 
-    if (mmcf->sh->ended == 0) {
+    if (mmcf->sh->ended->end == 0) {
         return 0;
     }
 
     ngx_shmtx_lock(&mmcf->shpool->mutex);
 
-    ended = (ngx_http_mcp_ended_find(mmcf->sh, session->uid) != NULL);
+    ended = mcp_ring_find(mmcf->sh->ended, session->uid, &len) != NULL;
 
     ngx_shmtx_unlock(&mmcf->shpool->mutex);
 

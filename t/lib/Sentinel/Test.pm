@@ -187,7 +187,7 @@ sub expand {
 
     $dir = $self->{dir};
     $globals = ($self->{module} // 1
-                ? "load_module \"$build/ngx_http_mcp_module.so\";\n" : '')
+                ? 'load_module "' . $self->module_path . "\";\n" : '')
              . "daemon off;\nmaster_process on;\n"
              . "worker_processes $self->{workers};\n"
              . "pid $dir/nginx.pid;\nlock_file $dir/nginx.lock;\n"
@@ -218,6 +218,9 @@ sub command {
     return [ $nginx, '-p', $self->{dir}, '-e', "$self->{dir}/error.log",
              '-c', "$self->{dir}/nginx.conf", @more ];
 }
+
+
+sub module_path { return "$build/ngx_http_mcp_module.so" }
 
 
 sub nginx_path {
