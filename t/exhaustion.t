@@ -123,4 +123,28 @@ is scalar(grep { !eval { $_->eof(5) } } @idle), 0, 'they are closed in time';
 ok +(await { my $now = 0; $now += fds($_) for @workers; $now <= $open + 4 }),
     'nothing is left of them';
 
+
+# logs on a disk that is full: what is done does not depend on them
+
+$t = Sentinel::Calls->new(
+    workers => 1, backends => [l => $b{legacy}, m => $b{modern}],
+    http => '
+    mcp_audit_spool %%DIR%%/audit;
+    error_log /dev/full info;
+    access_log /dev/full;
+');
+$t->run->wait_catalog(qw/l_echo m_echo/);
+$session = $t->legacy;
+is_deeply [ map { $t->call('l_echo', { message => "a$_" })->text,
+                  $session->call('m_echo', { message => "b$_" })->text,
+                  $t->call('nothing', {})->code } 1 .. 20 ],
+    [ map { ("a$_", "b$_", -32602) } 1 .. 20 ],
+    'calls are answered with no room for logs';
+ok $t->reload, 'a reload';
+is $t->call('l_echo', { message => 'x' })->text, 'x', 'and on';
+ok $t->stop, 'it stops';
+is scalar(() = map { Sentinel::Process::slurp($_) =~ /"(?:outcome|call)","id"/g }
+                   glob $t->dir . '/audit/2*.jsonl'), 61,
+    'the record is whole';
+
 done_testing;
