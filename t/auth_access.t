@@ -211,10 +211,12 @@ my $one = Sentinel::MCP->new(port => $t->port('one'));
 is $one->http('GET', $_)->json->{resource},
    'http://localhost:' . $t->port('one'), "a whole server: $_"
     for $well, "$well/";
-is $one->http('GET', $well, { Host => 'a"b' })->status, 404,
-   'no name for a URL';
-is $one->http('GET', $well, { Host => 'a:1"2' })->json->{resource},
-   'http://a', 'a port that is none';
+
+# which nginx itself refuses since 1.29
+my @odd = map { $one->http('GET', $well, { Host => $_ }) } 'a"b', 'a:1"2';
+like $odd[0]->status, qr/\A40[04]\z/, 'no name for a URL';
+ok $odd[1]->status == 400 || $odd[1]->json->{resource} eq 'http://a',
+    'a port that is none';
 
 # --- challenges ------------------------------------------------------------
 

@@ -136,7 +136,7 @@ my $t = Sentinel::Calls->new(
     workers => 1,
     http => "    upstream kept { server 127.0.0.1:" . $two->port
             . "; keepalive 2; }\n    upstream plain { server 127.0.0.1:"
-            . $plain->port . "; }\n",
+            . $plain->port . '; ' . Sentinel::Test->unkept . " }\n",
     backends => [
         l => $b{legacy}, m => $b{modern}, u => $unix,
         kept => 'http://kept/mcp', plain => 'http://plain/mcp' ]);

@@ -195,7 +195,8 @@ ok +(await { (() = $t->read('retries.log') =~ / 3 unavailable$/mg) > $were }),
 
 # no connection is kept here
 my $t2 = Sentinel::Test->new(
-    http => 'upstream up { server 127.0.0.1:' . $b{modern}->port . '; }',
+    http => 'upstream up { server 127.0.0.1:' . $b{modern}->port . '; '
+            . Sentinel::Test->unkept . ' }',
     backends => [m => { url => 'http://up/mcp',
         conf => 'retry 100 backoff=20ms max=100ms; read_timeout 10s;' }]);
 $b{modern}->start;

@@ -42,11 +42,14 @@ sub servers {
 }
 
 my $dead = free_port();
+my $unkept = Sentinel::Test->unkept;
 my $t = Sentinel::Calls->new(
     workers => 1,
     http => <<"END",
-    upstream l { @{[ servers('max_fails=0', @b{qw/1legacy 2legacy/}) ]} }
-    upstream m { @{[ servers('max_fails=0', @b{qw/1modern 2modern/}) ]} }
+    upstream l { @{[ servers('max_fails=0', @b{qw/1legacy 2legacy/}) ]}
+                 $unkept }
+    upstream m { @{[ servers('max_fails=0', @b{qw/1modern 2modern/}) ]}
+                 $unkept }
     upstream half { server 127.0.0.1:$dead;
                     @{[ servers('', $b{'1modern'}) ]} keepalive 4; }
     upstream backup { server 127.0.0.1:$dead max_fails=0;

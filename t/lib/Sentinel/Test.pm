@@ -220,6 +220,17 @@ sub command {
 }
 
 
+# For an upstream{}: no connection is kept, which 1.29.7 made the default.
+
+sub unkept {
+    my ($major, $minor, $patch) = join('', capture(
+        command => [nginx_path(), '-v'])) =~ m{nginx/(\d+)\.(\d+)\.(\d+)};
+
+    return ($major * 1000 + $minor) * 1000 + $patch >= 1_029_007
+           ? 'keepalive 0;' : '';
+}
+
+
 sub module_path { return "$build/ngx_http_mcp_module.so" }
 
 
