@@ -145,7 +145,10 @@ typedef struct {
     off_t                        size;
     off_t                        sent;       /* to the store */
     off_t                        flushed;    /* on its way to the disk */
+    off_t                        flushed_before;
+    off_t                        clean;      /* is there by now */
     off_t                        uncached;   /* no longer in the page cache */
+    ngx_msec_t                   turned;     /* when these were moved on */
     time_t                       since;      /* when there was no more to be
                                                 sent; 0: there is not */
     ngx_uint_t                   open;       /* calls of the head to be read */
@@ -174,12 +177,13 @@ void ngx_http_mcp_audit_sweep(ngx_http_mcp_audit_main_conf_t *amcf,
 
 
 /*
- * ngx_http_mcp_audit_cache.c: to be called once a second for each segment;
- * what is written and not read soon need not stay in the page cache.
+ * ngx_http_mcp_audit_cache.c: what is written and not read soon need not stay
+ * in the page cache.  To be called for each segment, time and again; of the
+ * budget in bytes it takes what it has done.
  */
 
 void ngx_http_mcp_audit_uncache(ngx_http_mcp_audit_main_conf_t *amcf,
-    ngx_http_mcp_audit_segment_t *seg);
+    ngx_http_mcp_audit_segment_t *seg, off_t *budget);
 
 
 /* --- what the files of the spool share ----------------------------------- */

@@ -13,6 +13,9 @@
 #define NGX_HTTP_MCP_AUDIT_TICK  1000    /* ms */
 #define NGX_HTTP_MCP_AUDIT_SHIP  200     /* ... with a store */
 
+#define NGX_HTTP_MCP_AUDIT_CACHE   50        /* ms, if there is more to do */
+#define NGX_HTTP_MCP_AUDIT_BUDGET  4194304   /* bytes in that time */
+
 
 typedef struct {
     ngx_http_mcp_audit_main_conf_t  *amcf;
@@ -20,13 +23,14 @@ typedef struct {
     ngx_pool_t                  *pool;       /* of the segments */
     ngx_array_t                  segments;   /* ..._segment_t, by name */
     off_t                        bytes;
-    time_t                       uncached;
     ngx_event_t                  tick;
+    ngx_event_t                  cache;
     unsigned                     locked:1;
 } ngx_http_mcp_audit_manager_t;
 
 
 static void ngx_http_mcp_audit_tick(ngx_event_t *ev);
+static void ngx_http_mcp_audit_cache(ngx_event_t *ev);
 static ngx_int_t ngx_http_mcp_audit_lock(ngx_http_mcp_audit_manager_t *m);
 static ngx_int_t ngx_http_mcp_audit_scan(ngx_http_mcp_audit_manager_t *m);
 static int ngx_libc_cdecl ngx_http_mcp_audit_cmp(const void *one,
@@ -91,7 +95,13 @@ ngx_http_mcp_audit_manager(ngx_cycle_t *cycle)
     m->tick.log = cycle->log;
     m->tick.cancelable = 1;
 
+    m->cache.handler = ngx_http_mcp_audit_cache;
+    m->cache.data = m;
+    m->cache.log = cycle->log;
+    m->cache.cancelable = 1;
+
     ngx_add_timer(&m->tick, 1);
+    ngx_add_timer(&m->cache, NGX_HTTP_MCP_AUDIT_TICK);
 
     ngx_http_mcp_store_start(amcf, cycle);
 }
@@ -133,14 +143,31 @@ ngx_http_mcp_audit_tick(ngx_event_t *ev)
     } else if (m->amcf->retention != 0) {
         ngx_http_mcp_audit_remove_old(m);
     }
+}
 
-    if (m->uncached != ngx_time()) {
-        m->uncached = ngx_time();
 
-        for (i = 0; i < m->segments.nelts; i++) {
-            ngx_http_mcp_audit_uncache(m->amcf, &seg[i]);
-        }
+static void
+ngx_http_mcp_audit_cache(ngx_event_t *ev)
+{
+    ngx_http_mcp_audit_manager_t *m = ev->data;
+
+    off_t                          budget;
+    ngx_uint_t                     i;
+    ngx_http_mcp_audit_segment_t  *seg;
+
+    if (ngx_terminate || ngx_quit || ngx_exiting) {
+        return;
     }
+
+    seg = m->segments.elts;
+    budget = NGX_HTTP_MCP_AUDIT_BUDGET;
+
+    for (i = 0; i < m->segments.nelts && budget > 0; i++) {
+        ngx_http_mcp_audit_uncache(m->amcf, &seg[i], &budget);
+    }
+
+    ngx_add_timer(ev, budget < NGX_HTTP_MCP_AUDIT_BUDGET
+                      ? NGX_HTTP_MCP_AUDIT_CACHE : NGX_HTTP_MCP_AUDIT_TICK);
 }
 
 
@@ -382,7 +409,10 @@ ngx_http_mcp_audit_mark(ngx_array_t *segments, ngx_array_t *old)
                 seg[i].tail = was[k].tail;
                 seg[i].sent = was[k].sent;
                 seg[i].flushed = was[k].flushed;
+                seg[i].flushed_before = was[k].flushed_before;
+                seg[i].clean = was[k].clean;
                 seg[i].uncached = was[k].uncached;
+                seg[i].turned = was[k].turned;
                 seg[i].grown = seg[i].size == was[k].size ? was[k].grown
                                                           : seg[i].grown;
                 seg[i].since = was[k].since;
