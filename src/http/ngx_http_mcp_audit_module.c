@@ -495,14 +495,17 @@ ngx_http_mcp_audit_accessible(ngx_http_mcp_audit_main_conf_t *amcf,
         return 0;
     }
 
-    if (n == -1 || getgroups(n, groups) == -1) {
+    /* the last of these changes nothing where it may not */
+
+    if (n == -1 || getgroups(n, groups) == -1
+        || initgroups(ccf->username, ccf->group) == -1)
+    {
         ngx_free(groups);
         return 0;
     }
 
-    if (initgroups(ccf->username, ccf->group) == 0
-        && setegid(ccf->group) == 0 && seteuid(ccf->user) == 0)
-    {
+    if (setegid(ccf->group) == 0 && seteuid(ccf->user) == 0) {
+
         if (faccessat(AT_FDCWD, (char *) amcf->path->name.data,
                       R_OK|W_OK|X_OK, AT_EACCESS)
             == -1)

@@ -201,6 +201,34 @@ test_again(void **state)
 }
 
 
+/* A writer said what it would write over, and died: nobody reads that. */
+
+static void
+test_killed(void **state)
+{
+    uint64_t     n, all;
+    mcp_ring_t  *ring;
+
+    ring = ring_make(ROOM, 16, 112);
+    all = ring->room / 128;
+
+    for (n = 0; n < all; n++) {
+        assert_int_equal(put(ring, n, 112), MCP_OK);
+    }
+
+    ring->end += 3 * 128;
+
+    for (n = 0; n < all; n++) {
+        assert_int_equal(find(ring, n), n < 3 ? -1 : 112);
+    }
+
+    assert_int_equal(put(ring, n, 112), MCP_OK);
+    assert_int_equal(find(ring, n), 112);
+
+    free(ring);
+}
+
+
 int
 main(void)
 {
@@ -208,7 +236,8 @@ main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_round),
         cmocka_unit_test(test_values),
-        cmocka_unit_test(test_again)
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_killed)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

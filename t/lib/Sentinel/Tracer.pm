@@ -1,9 +1,9 @@
 package Sentinel::Tracer;
 
-# Stops a process at a function of nginx, and some instructions behind it, by
-# ptrace(2); on Linux on x86-64.
+# Stops a process at a function of its program or of a library, and some
+# instructions behind it, by ptrace(2); on Linux on x86-64.
 #
-#   my $tracer = Sentinel::Tracer->new($pid, $program, 'ngx_slab_alloc_locked');
+#   my $tracer = Sentinel::Tracer->new($pid, $t->module_path, 'mcp_ring_put');
 #   $tracer->hit(10)       it got there; false: not within 10 seconds
 #   $tracer->step(100)     so many instructions; false: it has ended
 #   $tracer->kill          ... with SIGKILL
